@@ -1,0 +1,1 @@
+"""napari plugin around the library `qpi_kernel`: it shows and asks, the library computes."""

@@ -1,0 +1,26 @@
+"""Single-scatterer quasiparticle-interference kernels from STM dI/dV maps.
+
+Public names load on first use, so that importing the package costs neither torch nor xarray.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+import lazy_loader
+
+try:
+    __version__ = version("napari-qpi-kernel")
+except PackageNotFoundError:
+    __version__ = "0.0.0"
+
+_getattr, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "errors": ["QpiError"],
+        "maps": ["MapError", "check_map", "crop", "make_map", "nearest_bias"],
+        "progress": ["Progress", "drain"],
+    },
+)
+
+
+def __getattr__(name: str) -> object:
+    return _getattr(name)
