@@ -1,0 +1,75 @@
+# make demo    extract a kernel from a simulated map, on the command line
+# make napari  the same in napari
+# make test    every check and every test
+#
+# Each target makes .venv and installs what it needs, again only when pyproject.toml or
+# constraints.txt has changed.
+
+PYTHON ?= python3
+VENV = .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The plugin's tests must neither see nor change the napari settings of the user.
+NAPARI_ENV = env -u QT_QPA_PLATFORM NAPARI_CONFIG=
+# Expanded only when the tests start, that is after the system packages have been installed.
+DISPLAY_SERVER = $(shell command -v xvfb-run >/dev/null && echo 'xvfb-run -a -s "-screen 0 1600x1000x24"')
+
+.PHONY: demo napari test test-library lint clean
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+# Without this make would take the stamp for a by-product and delete it.
+.PRECIOUS: %/.pip
+
+demo: $(VENV)/.library
+	$(BIN)/qpi-kernel demo --out demo
+
+napari: $(VENV)/.napari
+	$(BIN)/python -c "import napari; viewer = napari.Viewer(); \
+	viewer.open_sample('napari-qpi-kernel', 'ag111'); \
+	viewer.window.add_plugin_dock_widget('napari-qpi-kernel', 'Extract kernel'); napari.run()"
+
+test: lint
+	$(NAPARI_ENV) $(DISPLAY_SERVER) $(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(NAPARI_ENV) QT_QPA_PLATFORM=offscreen $(BIN)/npe2 validate napari-qpi-kernel --imports
+
+# The library and its command line have to work where napari and Qt are not installed; this
+# environment has neither.
+test-library: VENV = .venv-library
+test-library: .venv-library/.library-test
+	! $(BIN)/python -c "import napari" 2>/dev/null
+	! $(BIN)/python -c "import qtpy" 2>/dev/null
+	$(BIN)/python -m pytest tests/library src
+	$(BIN)/qpi-kernel materials
+
+clean:
+	rm -rf .venv .venv-library demo
+
+%/.pip:
+	@.ci/system-packages python
+	$(PYTHON) -m venv $*
+	$*/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	@touch $@
+
+%/.library: pyproject.toml constraints.txt | %/.pip
+	$(PIP) -c constraints.txt -e .
+	@touch $@
+
+%/.library-test: pyproject.toml constraints.txt | %/.pip
+	$(PIP) -c constraints.txt -e . --group test --group crosscheck
+	@touch $*/.library $@
+
+%/.napari: pyproject.toml constraints.txt | %/.pip
+	@.ci/system-packages napari
+	$(PIP) -c constraints.txt -e ".[all]"
+	@touch $*/.library $@
+
+%/.test: pyproject.toml constraints.txt | %/.pip
+	@.ci/system-packages napari
+	$(PIP) -c constraints.txt -e ".[all]" --group dev
+	@touch $*/.library $*/.napari $@
