@@ -18,6 +18,16 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "errors": ["QpiError"],
         "maps": ["MapError", "check_map", "crop", "make_map", "nearest_bias"],
         "progress": ["Progress", "drain"],
+        "qspace": [
+            "band_similarity",
+            "half_rim_q",
+            "kernel_fft",
+            "map_fft",
+            "radial_average",
+            "radial_profile",
+            "ring_radius",
+            "symmetrise",
+        ],
     },
 )
 
