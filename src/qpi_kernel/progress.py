@@ -5,6 +5,7 @@ wants the result calls `drain`.
 """
 
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -51,10 +52,11 @@ def drain(steps: Steps[T]) -> T:
 
 def scaled(steps: Steps[T], start: float, stop: float) -> Steps[T]:
     """Run `steps` as the part from `start` to `stop` of a longer computation."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as done:
-            result: T = done.value
-            return result
-        yield Progress(start + (stop - start) * step.fraction, step.message)
+    with closing(steps):  # a cancelled outer generator must stop the inner one at once
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            yield Progress(start + (stop - start) * step.fraction, step.message)

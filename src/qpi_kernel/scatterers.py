@@ -1,14 +1,16 @@
 """Where the scatterers are: positions, weights and species, with CSV in and out."""
 
 import csv
-import os
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.files import replacing
 
 COLUMNS = ("x_nm", "y_nm", "weight", "species", "confidence")
 
@@ -17,7 +19,8 @@ class ScatterersError(QpiError):
     """Positions that do not have the form an extraction needs."""
 
 
-@dataclass(frozen=True)
+# Compared by identity: arrays have no single truth value.
+@dataclass(frozen=True, eq=False)
 class Scatterers:
     """The scatterers of a map.
 
@@ -35,7 +38,7 @@ class Scatterers:
     Raises
     ------
     ScatterersError
-        If shapes disagree or a number is not finite.
+        If shapes disagree, a number is not finite or a species is not whole.
 
     Examples
     --------
@@ -45,31 +48,34 @@ class Scatterers:
     """
 
     xy_nm: npt.NDArray[np.float64]
-    weight: npt.NDArray[np.float64] = field(default=None)  # type: ignore[assignment]  # filled below
-    species: npt.NDArray[np.int64] = field(default=None)  # type: ignore[assignment]  # filled below
-    confidence: npt.NDArray[np.float64] = field(default=None)  # type: ignore[assignment]  # likewise
+    # None asks for the default, which needs the number of scatterers; see __post_init__.
+    weight: npt.NDArray[np.float64] = None  # type: ignore[assignment]
+    species: npt.NDArray[np.int64] = None  # type: ignore[assignment]
+    confidence: npt.NDArray[np.float64] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        try:
-            xy = np.array(self.xy_nm, dtype=np.float64).reshape(-1, 2)
-        except ValueError as error:
-            raise ScatterersError(f"positions must be (n, 2) numbers x, y in nm: {error}") from None
+        xy = _numbers("xy_nm", self.xy_nm)
+        if xy.size == 0:
+            xy = xy.reshape(0, 2)
+        if xy.ndim != 2 or xy.shape[1] != 2:
+            raise ScatterersError(f"xy_nm has shape {xy.shape}, expected (n, 2): one row x, y each")
         count = len(xy)
         columns = {
             "xy_nm": xy,
-            "weight": np.ones(count) if self.weight is None else np.array(self.weight, float),
-            "species": np.zeros(count, np.int64)
+            "weight": np.ones(count) if self.weight is None else _numbers("weight", self.weight),
+            "species": np.zeros(count)
             if self.species is None
-            else np.array(self.species, np.int64),
+            else _numbers("species", self.species),
             "confidence": np.ones(count)
             if self.confidence is None
-            else np.array(self.confidence, float),
+            else _numbers("confidence", self.confidence),
         }
+        if np.any(columns["species"] != np.rint(columns["species"])):
+            raise ScatterersError("species holds numbers that are not whole")
+        columns["species"] = columns["species"].astype(np.int64)
         for name, values in columns.items():
-            if len(values) != count or values.ndim != (2 if name == "xy_nm" else 1):
+            if name != "xy_nm" and values.shape != (count,):
                 raise ScatterersError(f"{name} has shape {values.shape} for {count} scatterers")
-            if not np.all(np.isfinite(values)):
-                raise ScatterersError(f"{name} holds values that are not finite")
             values.flags.writeable = False
             object.__setattr__(self, name, values)
 
@@ -83,28 +89,38 @@ class Scatterers:
         )
 
 
-def save_scatterers(scatterers: Scatterers, path: Path | str) -> None:
-    """Write scatterers as CSV with the columns x_nm, y_nm, weight, species, confidence."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     try:
-        with temporary.open("w", newline="", encoding="utf-8") as stream:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ScatterersError(f"{name} should hold numbers: {error}") from None
+    if not np.all(np.isfinite(array)):
+        raise ScatterersError(f"{name} holds values that are not finite")
+    return array
+
+
+def save_scatterers(scatterers: Scatterers, path: Path | str) -> None:
+    """Write scatterers as CSV with the columns x_nm, y_nm, weight, species, confidence.
+
+    Raises
+    ------
+    ScatterersError
+        If the file cannot be written.
+    """
+    table = np.column_stack(
+        [scatterers.xy_nm, scatterers.weight, scatterers.species, scatterers.confidence]
+    )
+    try:
+        with (
+            replacing(path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as stream,
+        ):
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
-            for (x, y), weight, species, confidence in zip(
-                scatterers.xy_nm,
-                scatterers.weight,
-                scatterers.species,
-                scatterers.confidence,
-                strict=True,
-            ):
-                writer.writerow([repr(float(v)) for v in (x, y, weight)] + [int(species)]
-                                + [repr(float(confidence))])
-        temporary.replace(path)
+            for x, y, weight, species, confidence in table.tolist():
+                writer.writerow([x, y, weight, int(species), confidence])
     except OSError as error:
         raise ScatterersError(f"{path}: the scatterers cannot be written ({error})") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_scatterers(path: Path | str) -> Scatterers:
@@ -120,7 +136,8 @@ def load_scatterers(path: Path | str) -> Scatterers:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
             names = [name.strip() for name in reader.fieldnames or []]
-            if not {"x_nm", "y_nm"} <= set(names) <= set(COLUMNS):
+            known = {"x_nm", "y_nm"} <= set(names) <= set(COLUMNS)
+            if not known or len(names) != len(set(names)):
                 raise ScatterersError(
                     f"{path}: expected the columns x_nm,y_nm[,weight,species,confidence],"
                     f" found {','.join(names) or 'an empty file'}"
@@ -133,15 +150,18 @@ def load_scatterers(path: Path | str) -> Scatterers:
     for number, row in enumerate(rows, start=2):
         for name in names:
             try:
-                columns[name].append(float(row[name]))
+                value = float(row[name])
             except (TypeError, ValueError):
+                value = math.nan
+            if not math.isfinite(value):
                 raise ScatterersError(
                     f"{path}, line {number}: {name} should be a number, found {row[name]!r}"
-                ) from None
+                )
+            columns[name].append(value)
     return Scatterers(
         np.column_stack([columns["x_nm"], columns["y_nm"]]),
         *(
-            np.asarray(columns[name], dtype=kind) if name in columns else None  # type: ignore[arg-type]  # None asks for the default
-            for name, kind in (("weight", float), ("species", np.int64), ("confidence", float))
+            columns.get(name)  # type: ignore[arg-type]  # lists become arrays, None the default
+            for name in ("weight", "species", "confidence")
         ),
     )

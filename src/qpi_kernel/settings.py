@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.files import replacing
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -59,11 +60,31 @@ def load(cls: type[S], path: Path | str) -> S:
 
 
 def save(value: Any, path: Path | str) -> None:
-    """Write settings to a .toml or .json file."""
+    """Write settings to a .toml or .json file.
+
+    Raises
+    ------
+    QpiError
+        If the file cannot be written.
+    """
     path = Path(path)
     plain = to_dict(value)
     if path.suffix.lower() == ".toml":
-        text = tomli_w.dumps({name: item for name, item in plain.items() if item is not None})
+        text = tomli_w.dumps(_without_none(plain))
     else:
         text = json.dumps(plain, indent=2) + "\n"
-    path.write_text(text, encoding="utf-8")
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise QpiError(f"{path}: the settings cannot be written ({error})") from None
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    # TOML has no null: what is absent takes its default, and the default of every field that may be
+    # None is None.
+    return {
+        name: _without_none(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if value is not None
+    }

@@ -1,0 +1,48 @@
+"""Generators of Progress: run to the end, nested, closed half way."""
+
+import pytest
+
+from qpi_kernel.progress import Progress, drain, scaled
+
+
+def work(log=None):
+    try:
+        for fraction in (0.0, 0.5, 1.0):
+            yield Progress(fraction, "counting")
+        return "result"
+    finally:
+        if log is not None:
+            log.append("closed")
+
+
+def test_drain_returns_the_result():
+    assert drain(work()) == "result"
+
+
+def test_scaled_maps_the_fractions_and_passes_the_result_on():
+    results = []
+
+    def whole():
+        results.append((yield from scaled(work(), 0.2, 0.6)))
+
+    seen = list(whole())
+    assert results == ["result"]
+    assert [step.fraction for step in seen] == pytest.approx([0.2, 0.4, 0.6])
+    assert {step.message for step in seen} == {"counting"}
+
+
+def test_closing_the_outer_generator_closes_the_inner_one():
+    log = []
+    steps = scaled(work(log), 0.0, 1.0)
+    next(steps)
+    steps.close()
+    assert log == ["closed"]
+
+
+def test_an_error_inside_reaches_the_caller():
+    def broken():
+        yield Progress(0.0, "starting")
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        drain(scaled(broken(), 0.0, 1.0))
