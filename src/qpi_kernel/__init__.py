@@ -28,6 +28,8 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
             "ring_radius",
             "symmetrise",
         ],
+        "read": ["ReadError", "read_file"],
+        "read.select": ["select_didv", "select_topography"],
     },
 )
 
