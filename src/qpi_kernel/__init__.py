@@ -4,6 +4,7 @@ Public names load on first use, so that importing the package costs neither torc
 """
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import lazy_loader
 
@@ -30,9 +31,10 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         ],
         "read": ["ReadError", "read_file"],
         "read.select": ["select_didv", "select_topography"],
+        "scatterers": ["Scatterers", "load_scatterers", "save_scatterers"],
     },
 )
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     return _getattr(name)
