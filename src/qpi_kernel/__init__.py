@@ -17,6 +17,8 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "errors": ["QpiError"],
+        "export": ["ExportError", "export_result", "write_map"],
+        "figures": ["result_figure"],
         "maps": ["MapError", "check_map", "crop", "make_map", "nearest_bias"],
         "progress": ["Progress", "drain"],
         "qspace": [

@@ -20,8 +20,8 @@ from qpi_kernel.maps import MapError, check_map, pixel_nm
 Window = Literal["none", "hann"]
 Array = npt.NDArray[np.floating[Any]]
 FOLDS = (1, 2, 3, 4, 6)
-# A rim must rise out of what surrounds it by this share of its own height. Speckle of an average
-# over a ring of many pixels stays near 5 %.
+# A rim must rise out of what surrounds it by this share of its own height, which the speckle of an
+# average over a ring of many pixels does not, and of the prominence of the most prominent one.
 RIM_PROMINENCE = 0.2
 MAX_SHIFT_PX = 2.0
 
@@ -188,10 +188,11 @@ def half_rim_q(fft_or_kernel: xr.DataArray) -> Array:
     q = profiles["q"].values
     edges = np.full(profiles.sizes["bias"], np.nan)
     for index, row in enumerate(profiles.values):
-        # The first two rings hold the core and what is left of the background.
-        height = row[2:].max(initial=0.0)
-        peaks, found = find_peaks(row, height=0.1 * height, prominence=0)
-        rims = peaks[(found["prominences"] > RIM_PROMINENCE * row[peaks]) & (peaks >= 2)]
+        peaks, found = find_peaks(row, prominence=0)
+        # The first two rings hold what is left of the background.
+        peaks, prominence = peaks[peaks >= 2], found["prominences"][peaks >= 2]
+        tallest = prominence.max(initial=0.0)
+        rims = peaks[prominence > RIM_PROMINENCE * np.maximum(row[peaks], tallest)]
         if rims.size:
             half = 0.5 * row[rims[-1]]
             below = np.flatnonzero(row[rims[-1] :] < half)

@@ -4,6 +4,7 @@ from scipy.special import j0
 
 from qpi_kernel import qspace
 from qpi_kernel.maps import MapError, make_map
+from qpi_kernel.read import read_file, select_didv
 
 
 def kernel_of(function, *, half=32, step=0.25, shift=(0.0, 0.0), bias_mV=(0.0,)):
@@ -118,6 +119,12 @@ def test_half_rim_finds_the_edge_of_a_disc():
     kernel = make_map(disc, bias_mV=[0], y_nm=axis, x_nm=axis)
     assert qspace.half_rim_q(kernel)[0] == pytest.approx(5.0, abs=0.15)
     assert qspace.half_rim_q(qspace.kernel_fft(kernel, pad=2))[0] == pytest.approx(5.0, abs=0.15)
+
+
+def test_half_rim_sees_the_disc_of_a_copper_surface_beside_its_background(data_dir):
+    topography = select_didv(read_file(data_dir / "cu111" / "A200621.160730.dat"))
+    # The edge lies at 2k = 5.1 1/nm with the calibration of the file.
+    assert qspace.half_rim_q(qspace.map_fft(topography))[0] == pytest.approx(5.1, abs=0.1)
 
 
 def test_half_rim_of_a_featureless_kernel_is_not_a_number():

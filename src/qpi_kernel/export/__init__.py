@@ -1,0 +1,175 @@
+"""Writing a result as a folder of files, all or none."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import xarray as xr
+
+from qpi_kernel import __version__
+from qpi_kernel.assess import Assessment
+from qpi_kernel.export.formats import (
+    ExportError,
+    plain_attrs,
+    to_json,
+    write_fft_tiff,
+    write_gsf,
+    write_map,
+    write_tiff,
+)
+from qpi_kernel.export.methods import methods_text
+from qpi_kernel.extract.result import Extraction
+from qpi_kernel.figures import result_figure
+from qpi_kernel.qspace import kernel_fft
+from qpi_kernel.scatterers import save_scatterers
+from qpi_kernel.settings import to_dict
+
+__all__ = ["ExportError", "export_result", "methods_text", "write_map"]
+
+
+def export_result(
+    result: Extraction,
+    folder: Path | str,
+    assessment: Assessment | None = None,
+    recipe: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Write a result as a folder of files.
+
+    ``kernel.tif``, ``kernel_spread.tif``, ``reconstruction.tif``, ``residual.tif`` (unit of the
+    map, pixels in nm) and ``kernel_fft.tif`` (log10 |F|, pixels in 1/nm) are float32 ImageJ
+    stacks with one page per bias; ``kernel.gsf`` (``kernel_<bias>mV.gsf`` for several biases) is
+    for Gwyddion; ``result.nc`` holds everything, calibrated; beside them ``scatterers.csv``,
+    ``assessment.json``, ``recipe.json``, ``methods.txt`` and ``figure.png``.
+
+    Parameters
+    ----------
+    result : Extraction
+        What an extraction returned.
+    folder : path
+        Made if it is not there; files of these names are replaced, all or none.
+    assessment : Assessment, optional
+        The verdict on the result; "not assessed" is written without one.
+    recipe : mapping, optional
+        JSON-able: how to repeat the extraction; by default its settings and provenance.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    ExportError
+        If the folder cannot be made or written.
+    """
+    folder = Path(folder)
+    recipe = dict(recipe or {"settings": to_dict(result.settings), **result.provenance})
+    judged = {
+        "verdict": assessment.verdict if assessment else "not assessed",
+        "reasons": list(assessment.reasons) if assessment else [],
+        "numbers": dict(assessment.numbers) if assessment else {},
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as temporary:
+            _write_all(result, Path(temporary), assessment, judged, recipe)
+            written = []
+            for file in sorted(Path(temporary).iterdir()):
+                written.append(file.replace(folder / file.name))
+    except OSError as error:
+        raise ExportError(
+            f"{folder}: the result cannot be written there ({error.strerror or error});"
+            " choose a folder that you may write to"
+        ) from None
+    return written
+
+
+def _write_all(
+    result: Extraction,
+    folder: Path,
+    assessment: Assessment | None,
+    judged: dict[str, Any],
+    recipe: dict[str, Any],
+) -> None:
+    for name, field in (
+        ("kernel", result.kernel),
+        ("kernel_spread", result.spread),
+        ("reconstruction", result.reconstruction),
+        ("residual", result.residual),
+    ):
+        write_tiff(field, folder / f"{name}.tif")
+    write_fft_tiff(result.kernel, folder / "kernel_fft.tif")
+    biases = result.kernel["bias"].values
+    for index, label in enumerate(_bias_names(biases)):
+        name = "kernel.gsf" if biases.size == 1 else f"kernel_{label}.gsf"
+        write_gsf(result.kernel.isel(bias=slice(index, index + 1)), folder / name)
+    _dataset(result, judged, recipe).to_netcdf(folder / "result.nc", engine="h5netcdf")
+    save_scatterers(result.scatterers, folder / "scatterers.csv")
+    for name, content in (("assessment.json", judged), ("recipe.json", recipe)):
+        (folder / name).write_text(to_json(content, indent=2) + "\n", encoding="utf-8")
+    (folder / "methods.txt").write_text(methods_text(result, assessment), encoding="utf-8")
+    result_figure(result, assessment).savefig(folder / "figure.png", dpi=150)
+
+
+def _dataset(result: Extraction, judged: dict[str, Any], recipe: dict[str, Any]) -> xr.Dataset:
+    """Gather everything on calibrated axes; the kernel has axes of its own, centred on 0."""
+    own = {"y": "kernel_y", "x": "kernel_x"}
+    fft = kernel_fft(result.kernel)
+    kernels = {
+        "kernel": result.kernel,
+        "kernel_spread": result.spread,
+        "kernel_prior": result.prior,
+    }
+    columns = {
+        "x_nm": (result.scatterers.xy_nm[:, 0], "nm"),
+        "y_nm": (result.scatterers.xy_nm[:, 1], "nm"),
+        "weight": (result.scatterers.weight, "1"),
+        "species": (result.scatterers.species, "1"),
+        "confidence": (result.scatterers.confidence, "1"),
+    }
+    fields: dict[str, Any] = {
+        "didv": result.didv,
+        "reconstruction": result.reconstruction,
+        "residual": result.residual,
+        "background": result.background,
+        **{name: field.rename(own) for name, field in kernels.items() if field is not None},
+        "kernel_fft_re": fft.real,
+        "kernel_fft_im": fft.imag,
+        "noise": ("bias", result.noise, {"units": result.didv.attrs["units"]}),
+        **{
+            f"scatterer_{name}": ("scatterer", values, {"units": unit})
+            for name, (values, unit) in columns.items()
+        },
+    }
+    plain = {}
+    # The grids agree by construction, but axes 1e-9 nm apart would be aligned to nothing.
+    like = {dim: result.didv[dim] for dim in ("bias", "y", "x")}
+    like |= {new: result.kernel[old].rename({old: new}) for old, new in own.items()}
+    for name, field in fields.items():
+        if isinstance(field, xr.DataArray):
+            attrs = fft.attrs if name.startswith("kernel_fft") else field.attrs
+            plain[name] = (field.dims, field.values, plain_attrs(attrs))
+        else:
+            plain[name] = field
+    like |= {dim: fft[dim] for dim in ("qy", "qx")}
+    return xr.Dataset(
+        plain,
+        coords={dim: (dim, axis.values, axis.attrs) for dim, axis in like.items()},
+        attrs={
+            "title": "single-scatterer QPI kernel",
+            "fft": "F(q) = sum f(r) exp(-i q.r) dx dy, q = 2 pi / wavelength, r = 0 the scatterer",
+            "source": f"qpi-kernel {__version__}",
+            "recipe": to_json(recipe),
+            "assessment": to_json(judged),
+            "numbers": to_json({name: list(values) for name, values in result.numbers.items()}),
+        },
+    )
+
+
+def _bias_names(bias_mV: npt.NDArray[Any]) -> list[str]:
+    names = [f"{bias:.6g}mV" for bias in bias_mV]
+    if len(set(names)) < len(names):
+        names = [f"{index:03d}_{name}" for index, name in enumerate(names)]
+    return names

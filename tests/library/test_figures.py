@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from qpi_kernel.assess import Assessment
+from qpi_kernel.figures import result_figure
+
+VERDICT = Assessment("doubtful", ("residual 1.6 times the noise",), {})
+
+
+def texts(figure):
+    """Collect all words of a figure."""
+    found = [figure.get_suptitle(), *(text.get_text() for text in figure.texts)]
+    for axes in figure.axes:
+        found += [axes.get_title(), axes.get_xlabel(), axes.get_ylabel()]
+        found += [text.get_text() for text in axes.texts]
+    return " | ".join(found)
+
+
+def images(figure):
+    return [axes.get_images()[0] for axes in figure.axes if axes.get_images()]
+
+
+def test_the_figure_names_source_bias_units_and_verdict(make_extraction):
+    figure = result_figure(make_extraction(), VERDICT)
+    words = texts(figure)
+    for word in (
+        "made.3ds, -20 mV, 9 scatterers",
+        "Verdict: doubtful; residual 1.6 times the noise",
+        "5 nm",
+        "2 1/nm",
+        "q (1/nm)",
+    ):
+        assert word in words
+    bars = [axes.get_ylabel() for panel in figure.axes for axes in panel.child_axes]
+    assert "dI/dV (nS)" in bars
+    assert "log$_{10}$ |F| (nS nm²)" in bars
+
+
+def test_pictures_show_y_upwards_in_the_coordinates_of_the_map(make_extraction):
+    result = make_extraction()
+    measured = images(result_figure(result))[0]
+    left, right, bottom, top = measured.get_extent()
+    assert (left, bottom) == pytest.approx((-3.1, 4.9))
+    assert (right, top) == pytest.approx((20.9, 24.1))
+    assert measured.origin == "lower"
+    np.testing.assert_array_equal(measured.get_array().filled(np.nan), result.didv.values[0])
+
+
+def test_residual_and_reconstruction_keep_the_contrast_of_the_map(make_extraction):
+    measured, _, _, reconstruction, residual = images(result_figure(make_extraction()))
+    assert reconstruction.get_clim() == measured.get_clim()
+    low, high = measured.get_clim()
+    assert np.diff(residual.get_clim())[0] == pytest.approx(high - low)
+
+
+def test_the_clearest_bias_is_drawn_unless_one_is_asked_for(make_extraction):
+    result = make_extraction(biases=(-20.0, 10.0))
+    result.kernel.values[1] *= 3
+    assert "10 mV" in result_figure(result).get_suptitle()
+    assert "-20 mV" in result_figure(result, bias_mV=-18.0).get_suptitle()
+
+
+def test_a_long_verdict_is_cut_and_a_flat_kernel_drawn(make_extraction):
+    result = make_extraction()
+    result.kernel.values[:] = 0
+    figure = result_figure(result, Assessment("untrusted", ("much too long a reason",) * 20, {}))
+    line = figure.texts[-1].get_text()
+    assert len(line) <= 150
+    assert line.endswith("…")
+    figure.draw_without_rendering()
