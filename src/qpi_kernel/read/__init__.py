@@ -6,13 +6,18 @@ from pathlib import Path
 import xarray as xr
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.read import createc, nanonis_sxm
+from qpi_kernel.read import createc, gsf, nanonis_3ds, nanonis_sxm, netcdf, numpy_file, tiff
 from qpi_kernel.read.recording import Reader, ReadError, Source
 from qpi_kernel.read.select import select_didv, select_topography
 
 READERS: tuple[Reader, ...] = (
     nanonis_sxm.READER,
+    nanonis_3ds.READER,
     createc.READER,
+    numpy_file.READER,
+    netcdf.READER,
+    tiff.READER,
+    gsf.READER,
 )
 
 __all__ = ["READERS", "ReadError", "read_file", "select_didv", "select_topography"]

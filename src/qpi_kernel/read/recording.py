@@ -117,7 +117,7 @@ def build_dataset(
     bias_mV: npt.ArrayLike | None,
     size_nm: tuple[float, float] | None,
     facts: Mapping[str, Any],
-    pitch_nm: tuple[float, float] | None = None,
+    axes_nm: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     unit_of_progress: str = "points",
     notes: Sequence[str] = (),
 ) -> xr.Dataset:
@@ -135,8 +135,8 @@ def build_dataset(
         Size of the frame as the file states it [nm].
     facts : mapping
         Further facts of the file; None means that the file does not say.
-    pitch_nm : (dx, dy), optional
-        Measured pitch [nm]; size / points if not given.
+    axes_nm : (x, y), optional
+        Positions of the columns and rows [nm]; from 0 in steps of size / points if not given.
     unit_of_progress : {"points", "rows"}
         What the banner of an unfinished measurement counts.
     notes : sequence of str
@@ -173,8 +173,7 @@ def build_dataset(
         bias_mV = [0.0]
         notes.append("the file states no bias: 0 mV stands in")
     bias = np.atleast_1d(np.asarray(bias_mV, dtype=np.float64))
-    pitch = pitch_nm or (size[0] / nx, size[1] / ny)
-    y, x = np.arange(ny) * pitch[1], np.arange(nx) * pitch[0]
+    x, y = axes_nm or (np.arange(nx) * (size[0] / nx), np.arange(ny) * (size[1] / ny))
 
     variables: dict[str, xr.DataArray] = {}
     measured = np.zeros((ny, nx), dtype=bool)

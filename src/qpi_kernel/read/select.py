@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -86,11 +85,9 @@ def find_channel(dataset: xr.Dataset, wanted: str) -> str:
             matches = kept if len(matches) > 1 and kept else matches
     if len(matches) == 1:
         return matches[0]
-    near = get_close_matches(wanted, names, n=1)
     raise ReadError(
         f"{dataset.attrs.get('source', 'the dataset')}: expected one channel called {wanted!r},"
-        f" found {'several' if matches else 'none'}; choose one of"
-        f" {', '.join(matches or names)}{f' (did you mean {near[0]!r}?)' if near else ''}"
+        f" found {'several' if matches else 'none'}; choose one of {', '.join(matches or names)}"
     )
 
 

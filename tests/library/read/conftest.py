@@ -1,0 +1,148 @@
+"""Writers of small files of each format, as the instruments write them."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+NX, NY = 7, 5
+
+
+def picture() -> np.ndarray:
+    """Return values of a non-square frame, row 0 at the top, with a mark in the top left corner."""
+    values = np.arange(1, NX * NY + 1, dtype=np.float32).reshape(NY, NX)
+    values[0, 0] = 100
+    return values
+
+
+def createc_bytes(images, header="", compress=True, pad=0, nx=NX, ny=NY, channels=None) -> bytes:
+    """Write images (channel, row, column) in counts."""
+    images = np.asarray(images, dtype="<f4")
+    text = (
+        f"[Paramco32]\r\nDAC-Type=20bit\r\nNum.X / Num.X={nx}\r\nNum.Y / Num.Y={ny}\r\n"
+        "Rotation / Rotation=30.00\r\nBiasVoltage / BiasVolt.[mV]=-50.00\r\n"
+        "Gainpreamp / GainPre 10^=9\r\nCHMode / CHMode=0\r\n"
+        "CHModeBias[mV] / CHModeBias[mV]=-12.5\r\n"
+        "CHModeGainpreamp / CHModeGainpreamp=10\r\nFBLogIset= 100.000\r\nLockinAmpl= 15.000\r\n"
+        f"Channels / Channels={channels or len(images)}\r\n"
+        "Channelselectval / Channelselectval=3\r\n"
+        "ActDriveDir=H:\\Createc\\STMDATA\\someone\\\r\n"
+        "Length x[A]=70.0\r\nLength y[A]=100.0\r\nZPiezoconst=  8.79\r\n" + header
+    ).encode("latin-1")
+    raw = struct.pack("<f", 0) + images.tobytes()
+    if not compress:
+        return text.ljust(16384, b"\0") + raw
+    return text + bytes(pad) + b"DATA" + zlib.compress(raw)
+
+
+def sxm_bytes(images, direction="down", header="", table=None, nx=NX, ny=NY) -> bytes:
+    """Write images in file order."""
+    table = table or "\t14\tZ\tm\tboth\t1.8E-8\t0\n\t20\tLIX_1_omega\tA\tboth\t1.0\t0\n"
+    text = (
+        ":NANONIS_VERSION:\n2\n:SCANIT_TYPE:\n              FLOAT            MSBFIRST\n"
+        ":REC_DATE:\n 22.10.2014\n:REC_TIME:\n15:19:04\n"
+        f":SCAN_PIXELS:\n       {nx}       {ny}\n"
+        ":SCAN_FILE:\nC:\\Users\\someone\\scan.sxm\n"
+        ":SCAN_RANGE:\n           7.000000E-9           1.000000E-8\n:SCAN_ANGLE:\n  3.0E+1\n"
+        f":SCAN_DIR:\n{direction}\n:BIAS:\n            4.500E-2\n:Z-CONTROLLER:\n"
+        "\tName\ton\tSetpoint\tP-gain\n\tlog Current\t1\t4.500E-10 A\t1.000E-12 m\n"
+        ":Lock-in>Lock-in status:\nON\n:Lock-in>Modulated signal:\nBias (V)\n"
+        f":Lock-in>Amplitude:\n4E-3\n{header}"
+        ":DATA_INFO:\n\tChannel\tName\tUnit\tDirection\tCalibration\tOffset\n"
+        f"{table}\n:\nSCANIT_END:\n\n\n"
+    )
+    text = text.replace("\n:\nSCANIT_END:", "\n:SCANIT_END:")
+    return text.encode("latin-1") + b"\x1a\x04" + np.asarray(images, dtype=">f4").tobytes()
+
+
+def grid_bytes(
+    curves,
+    channels="Current (A);LI Demod 1 X (A);LI Demod 1 Y (A);LI Demod 1 X [bwd] (A)",
+    sweep=(0.02, -0.02),
+    angle=0.0,
+    serpentine=False,
+    corners=False,
+    positions=True,
+    header="",
+    dim=None,
+    points=None,
+    complete=None,
+) -> bytes:
+    """Write curves (row, column, channel, point), row 0 at the smallest y; pitch 1 nm by 2 nm."""
+    curves = np.asarray(curves, dtype=float)
+    ny, nx, _, count = curves.shape
+    width, height = ((nx - 1), 2 * (ny - 1)) if corners else (nx, 2 * ny)
+    u, v = np.meshgrid(np.arange(nx) - (nx - 1) / 2, 2 * (np.arange(ny) - (ny - 1) / 2))
+    a = np.deg2rad(angle)
+    x, y = u * np.cos(a) + v * np.sin(a), -u * np.sin(a) + v * np.cos(a)
+    names = "X (m);Y (m);Z (m)" if positions else "Z (m)"
+    parameters = [np.full((ny, nx), sweep[0]), np.full((ny, nx), sweep[1])]
+    parameters += [(30 + x) * 1e-9, (-20 + y) * 1e-9] if positions else []
+    parameters += [np.arange(nx * ny).reshape(ny, nx) * 1e-12]
+    records = np.concatenate([np.stack(parameters, -1), curves.reshape(ny, nx, -1)], -1)
+    if serpentine:
+        records[1::2] = records[1::2, ::-1].copy()
+    text = (
+        f'Grid dim="{dim or f"{nx} x {ny}"}"\r\n'
+        f"Grid settings=3.0E-8;-2.0E-8;{width}E-9;{height}E-9;{angle}\r\n"
+        'Sweep Signal="Bias (V)"\r\nFixed parameters="Sweep Start;Sweep End"\r\n'
+        f'Experiment parameters="{names}"\r\n# Parameters (4 byte)={len(parameters)}\r\n'
+        f'Points={points or count}\r\nChannels="{channels}"\r\nUser=someone\r\n'
+        'Comment="two\r\nlines"\r\nBias>Bias (V)=20E-3\r\nLock-in>Lock-in status=ON\r\n'
+        'Lock-in>Modulated signal="Bias (V)"\r\nLock-in>Amplitude=2E-3\r\n'
+        f"Z-Controller>Setpoint=1E-10\r\nZ-Controller>Setpoint unit=A\r\n{header}:HEADER_END:\r\n"
+    )
+    body = records.reshape(nx * ny, -1)[:complete].astype(">f4").tobytes()
+    return text.encode("latin-1") + body
+
+
+def npz_bytes(**arrays) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Return a function that writes bytes to a file of a given name."""
+
+    def write(name: str, content: bytes):
+        path = tmp_path / name
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def top() -> np.ndarray:
+    return picture()
+
+
+@pytest.fixture
+def createc():
+    return createc_bytes
+
+
+@pytest.fixture
+def sxm():
+    return sxm_bytes
+
+
+@pytest.fixture
+def grid():
+    return grid_bytes
+
+
+@pytest.fixture
+def npz():
+    return npz_bytes
+
+
+@pytest.fixture
+def curves() -> np.ndarray:
+    """Return curves (row, column, channel, point) of a 5 x 7 grid that differ everywhere."""
+    shape = (NY, NX, 4, 3)
+    return np.arange(1, np.prod(shape) + 1, dtype=float).reshape(shape) * 1e-12
