@@ -189,8 +189,9 @@ def half_rim_q(fft_or_kernel: xr.DataArray) -> Array:
     edges = np.full(profiles.sizes["bias"], np.nan)
     for index, row in enumerate(profiles.values):
         peaks, found = find_peaks(row, prominence=0)
-        # The first two rings hold what is left of the background.
-        peaks, prominence = peaks[peaks >= 2], found["prominences"][peaks >= 2]
+        # Two waves across the window, or less, are what is left of the background.
+        waves = peaks >= 2 * int(fft.attrs.get("pad", 1))
+        peaks, prominence = peaks[waves], found["prominences"][waves]
         tallest = prominence.max(initial=0.0)
         rims = peaks[prominence > RIM_PROMINENCE * np.maximum(row[peaks], tallest)]
         if rims.size:
@@ -329,7 +330,7 @@ def _transform(like: xr.DataArray, values: Array, pad: int) -> xr.DataArray:
             "qx": ("qx", qx, {"units": "1/nm"}),
         },
         name=f"{like.name} FFT",
-        attrs={**like.attrs, "units": f"{like.attrs['units']} nm^2"},
+        attrs={**like.attrs, "units": f"{like.attrs['units']} nm^2", "pad": pad},
     )
 
 

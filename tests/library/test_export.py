@@ -13,6 +13,7 @@ from qpi_kernel.errors import QpiError
 from qpi_kernel.export import ExportError, export_result, methods_text, write_map
 from qpi_kernel.maps import make_map, pixel_nm
 from qpi_kernel.qspace import kernel_fft
+from qpi_kernel.read import read_file, select_didv
 from qpi_kernel.scatterers import load_scatterers
 
 NAMES = {
@@ -249,3 +250,27 @@ def test_without_a_recipe_the_settings_and_the_provenance_are_kept(
     recipe = json.loads((tmp_path / "recipe.json").read_text())
     assert recipe["settings"] == {"method": "wiener"}
     assert recipe["device"] == "cpu"
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".nc", ".npz", ".gsf"])
+def test_our_readers_give_the_map_back(suffix, tmp_path):
+    rng = np.random.default_rng(0)
+    biases = [-20.25] if suffix == ".gsf" else [-20.25, 3.0, 7.125]
+    y, x = 5.0 + 0.0420423 * np.arange(51), -3.1 + 0.0420423 * np.arange(64)
+    values = rng.normal(size=(len(biases), 51, 64))
+    values[0, 48:] = np.nan
+    didv = make_map(values, bias_mV=biases, y_nm=y, x_nm=x, units="nS")
+    back = select_didv(read_file(write_map(didv, tmp_path / f"map{suffix}")))
+    np.testing.assert_array_equal(back.values, didv.values)
+    assert back.attrs["units"] == "nS"
+    np.testing.assert_allclose(back["bias"], biases)
+    for dim in ("y", "x"):
+        np.testing.assert_allclose(back[dim].values, didv[dim].values, atol=1e-6)
+
+
+def test_the_map_of_a_result_can_be_read_again(exported):
+    result, folder, _ = exported
+    back = select_didv(read_file(folder / "result.nc"))
+    np.testing.assert_array_equal(back.values, result.didv.values)
+    assert back.attrs["units"] == "nS"
+    np.testing.assert_array_equal(back["x"].values, result.didv["x"].values)
