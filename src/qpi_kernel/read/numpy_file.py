@@ -3,6 +3,7 @@
 import io
 import math
 import zipfile
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def _array(source: Source, content: bytes) -> Array:
         shape, fortran, dtype = read_header(stream)
         array = np.frombuffer(content, dtype, math.prod(shape), stream.tell())
         return array.reshape(shape, order="F" if fortran else "C")
-    except (ValueError, LookupError, EOFError, TypeError, ArithmeticError):
+    except (ValueError, LookupError, EOFError, TypeError, ArithmeticError, TokenError):
         raise source.error(
             "plain numbers in NumPy format", "damaged, cut or pickled values", "save them again"
         ) from None

@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 import xarray as xr
 
-from qpi_kernel.read.recording import Channel, Reader, Source, build_dataset, number
+from qpi_kernel.read.recording import Channel, Reader, ReadError, Source, build_dataset, number
 
 # tifffile logs each flaw of a damaged file; without a handler Python would print them all.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -53,19 +53,18 @@ def read(source: Source) -> xr.Dataset:
     try:
         with tifffile.TiffFile(io.BytesIO(source.content)) as file:
             series = file.series[0]
-            claimed = math.prod(series.shape) * series.dtype.itemsize
-            values = series.asarray() if claimed <= 1100 * len(source.content) else None
+            source.check_claim(math.prod(series.shape) * series.dtype.itemsize, ratio=1100)
+            values = np.squeeze(series.asarray())
+            coloured = "S" in series.axes
             metadata = dict(file.imagej_metadata or {})
             tags = file.pages.first.tags
             resolution = [_ratio(tags.valueof(name)) for name in ("XResolution", "YResolution")]
+    except ReadError:
+        raise
     except Exception as error:
         # On damaged bytes tifffile and its codecs raise nearly anything.
         raise source.error("TIFF", f"damaged data ({error})"[:120], "copy it again") from None
-    if values is None:
-        source.check_claim(claimed, ratio=1100)
-        raise source.error("values", "an almost empty file", "save the map again")
-    values = np.squeeze(values)
-    if values.ndim not in (2, 3) or values.dtype.kind not in "fiu" or values.shape[-1] in (3, 4):
+    if coloured or values.ndim not in (2, 3) or values.dtype.kind not in "fiu" or not values.size:
         raise source.error(
             "a grey picture or a stack with one page per bias",
             f"{values.dtype} of shape {values.shape}",
