@@ -1,0 +1,99 @@
+"""One piece of long work in a thread, with progress, Cancel and errors the user can read."""
+
+from collections.abc import Generator
+from typing import Any
+
+from napari.utils.notifications import notification_manager, show_error
+from qtpy.QtCore import QObject, Signal
+from superqt.utils import GeneratorWorker
+
+from qpi_kernel.errors import QpiError
+from qpi_kernel.progress import Progress, Steps
+
+
+class Job(QObject):
+    """A generator of `Progress` at work in a thread.
+
+    The signals arrive in the main thread. After `cancel` the job is silent: it says ``ended`` at
+    once, whatever its thread still does until the next step, so that the user never waits. It also
+    stops when its parent is destroyed, as happens when the window closes.
+
+    Parameters
+    ----------
+    steps : generator of Progress
+        The work; its body runs in the thread, so slow imports belong there.
+    parent : QObject
+        What the job works for.
+    """
+
+    progressed = Signal(float, str)
+    returned = Signal(object)
+    failed = Signal(str)
+    ended = Signal()
+
+    def __init__(self, steps: Steps[Any], parent: QObject) -> None:
+        super().__init__(parent)
+        self._steps = steps
+        self._over = False
+        self._worker = GeneratorWorker(_guarded, steps)
+        self._worker.yielded.connect(self._on_progress)
+        self._worker.returned.connect(self._on_returned)
+        self._worker.errored.connect(self._on_error)
+        self._worker.finished.connect(self._on_finished)
+        parent.destroyed.connect(self._worker.quit)
+
+    def start(self) -> "Job":
+        """Start the thread."""
+        self._worker.start()
+        return self
+
+    def cancel(self) -> None:
+        """Stop at the next step of the generator, and be silent from now on."""
+        self._worker.quit()
+        self._end()
+
+    def _on_progress(self, step: Progress) -> None:
+        if not self._over:
+            self.progressed.emit(step.fraction, step.message)
+
+    def _on_returned(self, result: Any) -> None:
+        if not self._over:
+            self.returned.emit(result)
+            self._end()
+
+    def _on_error(self, error: Exception) -> None:
+        if not self._over:
+            self.failed.emit(report(error))
+            self._end()
+
+    def _on_finished(self, _: None = None) -> None:
+        # An aborted worker leaves its generator suspended, with files and memory still held.
+        self._steps.close()
+        self._end()
+        self.deleteLater()
+
+    def _end(self) -> None:
+        if not self._over:
+            self._over = True
+            self.ended.emit()
+
+
+def report(error: Exception) -> str:
+    """Show an error as a notification and return the line that tells it.
+
+    The user's mistakes are one sentence; the traceback of our own is kept behind a button.
+    """
+    if isinstance(error, QpiError):
+        show_error(str(error))
+        return str(error)
+    notification_manager.receive_error(type(error), error, error.__traceback__)
+    return f"{type(error).__name__}: {error} (please report this)"
+
+
+def _guarded(steps: Steps[Any]) -> Generator[Progress, None, Any]:
+    try:
+        return (yield from steps)
+    except RuntimeError as error:
+        # superqt swallows RuntimeErrors without a signal, and a full GPU is one of them.
+        hint = "; choose the device cpu" if "out of memory" in str(error) else ""
+        raise QpiError(f"the computation failed: {error}{hint}") from error
