@@ -1,0 +1,80 @@
+"""A drop-down list of the viewer's layers that follows the viewer."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QComboBox
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import ViewerModel
+
+
+class LayerChoice(QComboBox):
+    """A drop-down list of layers.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        The viewer whose layers are listed, the newest last.
+    accept : callable
+        Tells of a layer whether it belongs in the list.
+    none_text : str, optional
+        A first entry that stands for no layer; without it the list may still be empty.
+    """
+
+    chosen = Signal()
+
+    def __init__(
+        self, viewer: "ViewerModel", accept: Callable[["Layer"], bool], none_text: str = ""
+    ) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._accept = accept
+        self._none_text = none_text
+        # Long layer names must not widen the dock.
+        self.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(12)
+        for name in ("inserted", "removed", "reordered", "renamed"):
+            follow(getattr(viewer.layers.events, name), self.refresh, self)
+        self.refresh()
+        self.currentIndexChanged.connect(lambda _: self.chosen.emit())
+
+    @property
+    def layer(self) -> Any:
+        """The layer chosen, or None."""
+        return self.currentData()
+
+    def choose(self, layer: "Layer") -> None:
+        """Choose a layer of the list."""
+        self.setCurrentIndex(self._index(layer))
+
+    def refresh(self, event: object = None) -> None:
+        """List the layers of the viewer again, keeping the choice where it still exists."""
+        before = self.layer
+        self.blockSignals(True)
+        self.clear()
+        if self._none_text:
+            self.addItem(self._none_text, None)
+        for layer in self._viewer.layers:
+            if self._accept(layer):
+                self.addItem(layer.name, layer)
+        self.setCurrentIndex(max(self._index(before), 0 if self.count() else -1))
+        self.blockSignals(False)
+        if self.layer != before:
+            self.chosen.emit()
+
+    def _index(self, layer: object) -> int:
+        # napari hands plugins proxies of its layers, new ones each time: equal, but not identical.
+        return next((i for i in range(self.count()) if self.itemData(i) == layer), -1)
+
+
+def follow(emitter: Any, callback: Callable[..., None], owner: QObject) -> None:
+    """Connect a napari event to `callback` until `owner` is destroyed."""
+
+    def run(event: object = None) -> None:
+        callback(event)
+
+    emitter.connect(run)
+    owner.destroyed.connect(lambda: emitter.disconnect(run))

@@ -1,0 +1,232 @@
+"""The first step of the dock: which map, at which energy, and which region of it."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Layer, Shapes
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QWidget,
+)
+
+from napari_qpi_kernel.bridge import (
+    KEY,
+    bias_at,
+    layer_attributes,
+    missing_calibration,
+    region_of,
+)
+from napari_qpi_kernel.calibration import Calibration
+from napari_qpi_kernel.job import report
+from napari_qpi_kernel.layer_choice import LayerChoice, follow
+from qpi_kernel.errors import QpiError
+
+if TYPE_CHECKING:
+    from napari.viewer import ViewerModel
+
+DEBOUNCE_MS = 150
+PAST = ("added", "removed", "changed")
+
+
+class MapPanel(QGroupBox):
+    """Choice of map, channel, energy and region.
+
+    The energy is the one that the viewer shows; the region is the rectangle around the last shape
+    of the chosen layer.
+    """
+
+    changed = Signal()
+    channel_wanted = Signal(str, str)
+
+    def __init__(self, viewer: "ViewerModel") -> None:
+        super().__init__("1  Map and region")
+        self._viewer = viewer
+        self.layers = LayerChoice(viewer, is_map)
+        self.channels = QComboBox()
+        self.channels.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        self.channels.textActivated.connect(self._want_channel)
+        self.calibration = Calibration()
+        self.calibration.add.clicked.connect(self._calibrate)
+        self.energy = QLabel()
+        self.all_energies = QCheckBox("all energies")
+        self.all_energies.setToolTip("Extract a kernel at every bias, with shared positions")
+        self.regions = LayerChoice(viewer, lambda layer: isinstance(layer, Shapes), "whole map")
+        self.draw = QPushButton("Draw region")
+        self.draw.setToolTip("Draw a rectangle on the map; the last one drawn counts")
+        self.draw.clicked.connect(self._draw_region)
+        self.size = QLabel()
+        self.size.setWordWrap(True)
+
+        self._form = QFormLayout(self)
+        self._form.addRow("Map", self.layers)
+        self._form.addRow("Channel", self.channels)
+        self._form.addRow(self.calibration)
+        self._form.addRow("Energy", _row(self.energy, self.all_energies))
+        self._form.addRow("Region", _row(self.regions, self.draw))
+        self._form.addRow(self.size)
+
+        # Dragging a corner fires many events; the size is written when the hand rests.
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DEBOUNCE_MS)
+        self._timer.timeout.connect(self.refresh)
+        self._followed: set[object] = set()
+        self.layers.chosen.connect(self.refresh)
+        self.regions.chosen.connect(self.refresh)
+        self.all_energies.toggled.connect(self.refresh)
+        follow(viewer.dims.events.point, self._show_energy, self)
+        self.refresh()
+
+    @property
+    def layer(self) -> Any:
+        """The image layer chosen, or None."""
+        return self.layers.layer
+
+    @property
+    def bias_mV(self) -> float | None:
+        """Energy to extract [mV]; None for all of them."""
+        if self.layer.ndim == 3 and self.all_energies.isChecked():
+            return None
+        return bias_at(self.layer, self._viewer.dims.point)
+
+    @property
+    def region_nm(self) -> tuple[float, float, float, float] | None:
+        """Region (x0, y0, x1, y1) [nm]; None for the whole map."""
+        return None if self.regions.layer is None else region_of(self.regions.layer)
+
+    def problem(self) -> str:
+        """Return why nothing can be extracted from this choice, "" if it can."""
+        if self.layer is None:
+            return "open a map first: File > Open, or File > Open Sample > QPI Kernel"
+        missing = missing_calibration(self.layer.ndim, layer_attributes(self.layer))
+        if missing:
+            return f"{self.layer.name}: {missing}"
+        region, (x0, y0, x1, y1) = self.region_nm, extent_nm(self.layer)
+        if region and (region[0] > x1 or region[2] < x0 or region[1] > y1 or region[3] < y0):
+            return "the region lies outside the map: move it, or choose the whole map"
+        return ""
+
+    def refresh(self, event: object = None) -> None:
+        """Write everything again that depends on the layers."""
+        layer = self.layer
+        facts = {} if layer is None else layer.metadata.get(KEY, {})
+        missing = layer is not None and bool(
+            missing_calibration(layer.ndim, layer_attributes(layer))
+        )
+        if missing:
+            self.calibration.ask_for(layer)
+        self._form.setRowVisible(self.calibration, missing)
+        self._show_channels(facts)
+        self.all_energies.setVisible(layer is not None and layer.ndim == 3)
+        self.draw.setEnabled(layer is not None and not missing)
+        shapes = self.regions.layer
+        if shapes is not None and shapes.unique_id not in self._followed:
+            self._followed.add(shapes.unique_id)
+            follow(shapes.events.data, self._on_shape, self)
+        self.size.setText("" if layer is None or missing else self._size_text())
+        self._show_energy()
+        self.changed.emit()
+
+    def _show_channels(self, facts: dict[str, Any]) -> None:
+        channels, attrs = facts.get("channels", []), facts.get("attrs", {})
+        self._form.setRowVisible(self.channels, len(channels) > 1)
+        self.channels.clear()
+        self.channels.addItems(channels)
+        self.channels.setCurrentIndex(self.channels.findText(attrs.get("channel", "")))
+        self.channels.setToolTip(
+            f"{attrs.get('channel', '')}: {attrs.get('channel_reason', '')}."
+            " Choosing another channel opens it as a new layer."
+        )
+
+    def _size_text(self) -> str:
+        region = self.region_nm
+        x0, y0, x1, y1 = region or extent_nm(self.layer)
+        dy, dx = (float(step) for step in self.layer.scale[-2:])
+        # A map of N pixels is N pitches wide; its axes run between the centres of the outer ones.
+        edge = 0 if region else 1
+        width, height = x1 - x0 + edge * dx, y1 - y0 + edge * dy
+        return (
+            f"{width:.2f} × {height:.2f} nm ({width / dx:.0f} × {height / dy:.0f} px),"
+            f" x {x0:.2f} to {x1:.2f} nm, y {y0:.2f} to {y1:.2f} nm"
+        )
+
+    def _show_energy(self, event: object = None) -> None:
+        bias = None if self.layer is None else bias_at(self.layer, self._viewer.dims.point)
+        text = "" if bias is None else f"E = {bias:.1f} mV"
+        overlay = self._viewer.canvas.overlays.text
+        overlay.text, overlay.visible = text, bool(text)
+        many = bool(text) and self.layer.ndim == 3
+        self.energy.setText(text or ("not known" if self.layer is not None else ""))
+        self.energy.setToolTip("Move the slider below the map to change it" if many else "")
+
+    def _on_shape(self, event: Any) -> None:
+        if str(event.action) in PAST:
+            self._timer.start()
+
+    def _want_channel(self, channel: str) -> None:
+        self.channel_wanted.emit(self.layer.metadata[KEY]["path"], channel)
+        self.refresh()
+
+    def _draw_region(self) -> None:
+        shapes = self._viewer.add_shapes(
+            ndim=2,
+            name=f"{self.layer.name} [region]",
+            units=("nm", "nm"),
+            axis_labels=("y", "x"),
+            edge_color="cyan",
+            edge_width=float(self.layer.scale[-1]),
+            face_color="transparent",
+            metadata={KEY: {"kind": "region"}},
+        )
+        self.regions.choose(shapes)
+        shapes.mode = "add_rectangle"
+
+    def _calibrate(self) -> None:
+        try:
+            data = self.calibration.copy(self.layer)
+        except QpiError as error:
+            report(error)
+            return
+        self.layers.choose(self._viewer.add_layer(Layer.create(*data)))
+
+
+def is_map(layer: Layer) -> bool:
+    """Tell whether a layer can be a map: a grey image (y, x) or (bias, y, x), not a result."""
+    kind = layer.metadata.get(KEY, {}).get("kind", "map")
+    return (
+        isinstance(layer, Image)
+        and layer.ndim in (2, 3)
+        and not layer.rgb
+        and not layer.multiscale
+        and kind in ("map", "topography")
+    )
+
+
+def extent_nm(layer: Layer) -> tuple[float, float, float, float]:
+    """Return the extent (x0, y0, x1, y1) of an image layer, between its outer pixel centres."""
+    low, high = np.sort(
+        [
+            layer.data_to_world((0,) * layer.ndim),
+            layer.data_to_world(np.array(layer.data.shape) - 1),
+        ],
+        axis=0,
+    )
+    return float(low[-1]), float(low[-2]), float(high[-1]), float(high[-2])
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    layout.setStretch(0, 1)
+    layout.setAlignment(widgets[-1], Qt.AlignRight)
+    return row

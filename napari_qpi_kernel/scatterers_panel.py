@@ -1,0 +1,133 @@
+"""The second step of the dock: where the scatterers are, as a points layer the user may edit."""
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Layer, Points
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QWidget,
+)
+
+from napari_qpi_kernel.bridge import layer_to_scatterers, scatterers_to_layer
+from napari_qpi_kernel.job import report
+from napari_qpi_kernel.layer_choice import LayerChoice, follow
+from napari_qpi_kernel.result_layers import free_name
+from qpi_kernel.errors import QpiError
+
+if TYPE_CHECKING:
+    from napari.viewer import ViewerModel
+
+    from qpi_kernel.scatterers import Scatterers
+
+BLIND = "found by the extraction"
+RING_SHARE = 1 / 30  # diameter of a ring as a share of the map's width
+CSV = "Scatterers (*.csv)"
+DEBOUNCE_MS = 100
+
+
+class ScatterersPanel(QGroupBox):
+    """Choice of a points layer, made by Find, from a CSV file or by hand."""
+
+    changed = Signal()
+    find_wanted = Signal()
+
+    def __init__(self, viewer: "ViewerModel") -> None:
+        super().__init__("2  Scatterers")
+        self._viewer = viewer
+        self._map_name = "map"
+        self._ring_nm = 0.5
+        self.layers = LayerChoice(viewer, lambda layer: isinstance(layer, Points), BLIND)
+        self.count = QLabel()
+        self.count.setWordWrap(True)
+        self.find = QPushButton("Find")
+        self.find.setToolTip("Find the scatterers of the map and show them as points to edit")
+        self.load = QPushButton("Load CSV…")
+        self.load.setToolTip("Columns x_nm, y_nm[, weight, species, confidence]")
+        self.save = QPushButton("Save CSV…")
+        self.find.clicked.connect(self.find_wanted)
+        self.load.clicked.connect(self._load)
+        self.save.clicked.connect(self._save)
+        buttons = QWidget()
+        row = QHBoxLayout(buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        for button in (self.find, self.load, self.save):
+            row.addWidget(button)
+        form = QFormLayout(self)
+        form.addRow("Points", self.layers)
+        form.addRow(buttons)
+        form.addRow(self.count)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DEBOUNCE_MS)
+        self._timer.timeout.connect(self.refresh)
+        self._followed: set[object] = set()
+        self.layers.chosen.connect(self.refresh)
+        self.refresh()
+
+    @property
+    def layer(self) -> Any:
+        """The points layer chosen, or None if the extraction shall find the scatterers."""
+        return self.layers.layer
+
+    def scatterers(self) -> "Scatterers | None":
+        """Return the points as scatterers; None if the extraction shall find them."""
+        return None if self.layer is None else layer_to_scatterers(self.layer)
+
+    def problem(self) -> str:
+        """Return why the points cannot be used, "" if they can."""
+        if self.layer is not None and not len(self.layer.data):
+            return f"{self.layer.name} holds no points: add some, press Find or load a CSV file"
+        return ""
+
+    def set_map(self, name: str, width_nm: float) -> None:
+        """Name and size new points after this map."""
+        self._map_name, self._ring_nm = name, width_nm * RING_SHARE
+
+    def add(self, scatterers: "Scatterers") -> None:
+        """Show scatterers as a new points layer and choose it."""
+        name = free_name(self._map_name, "scatterers", [each.name for each in self._viewer.layers])
+        data = scatterers_to_layer(scatterers, name, self._ring_nm)
+        self.layers.choose(self._viewer.add_layer(Layer.create(*data)))
+
+    def refresh(self, event: object = None) -> None:
+        """Write the number of points again."""
+        layer = self.layer
+        if layer is not None and layer.unique_id not in self._followed:
+            self._followed.add(layer.unique_id)
+            follow(layer.events.data, lambda _: self._timer.start(), self)
+        number = 0 if layer is None else len(layer.data)
+        self.count.setText(
+            "The positions are found during the extraction."
+            if layer is None
+            else f"{number} scatterer{'s' * (number != 1)}; edit them with napari's point tools."
+        )
+        self.save.setEnabled(number > 0)
+        self.changed.emit()
+
+    def _load(self) -> None:
+        from qpi_kernel.scatterers import load_scatterers
+
+        path, _ = QFileDialog.getOpenFileName(self, "Load scatterers", "", CSV)
+        if path:
+            try:
+                self.add(load_scatterers(path))
+            except QpiError as error:
+                report(error)
+
+    def _save(self) -> None:
+        from qpi_kernel.scatterers import save_scatterers
+
+        start = f"{self.layer.name}.csv"
+        path, _ = QFileDialog.getSaveFileName(self, "Save scatterers", start, CSV)
+        if path:
+            path += "" if path.lower().endswith(".csv") else ".csv"
+            try:
+                save_scatterers(layer_to_scatterers(self.layer), path)
+            except QpiError as error:
+                report(error)
