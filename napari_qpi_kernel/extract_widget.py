@@ -1,0 +1,243 @@
+"""The dock "Extract kernel", in the order of work: map, scatterers, extract, trust, export."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Layer
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import (
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_qpi_kernel.bridge import (
+    KEY,
+    LayerData,
+    layer_attributes,
+    map_arguments,
+    show_y_up,
+)
+from napari_qpi_kernel.extraction import (
+    Outcome,
+    Request,
+    iter_export_folder,
+    iter_export_kernel,
+    iter_extract_request,
+    iter_locate_request,
+    iter_machine,
+    iter_read_channel,
+)
+from napari_qpi_kernel.job import Job, report
+from napari_qpi_kernel.map_panel import MapPanel, extent_nm
+from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
+from napari_qpi_kernel.result_layers import (
+    fft_layer,
+    free_name,
+    result_layers,
+    result_names,
+    used_scatterers_layer,
+)
+from napari_qpi_kernel.result_panel import ResultPanel
+from napari_qpi_kernel.scatterers_panel import RING_SHARE, ScatterersPanel
+from napari_qpi_kernel.settings_panel import SettingsPanel
+from qpi_kernel.errors import QpiError
+from qpi_kernel.progress import Steps
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+GAP = 0.05  # free space between the map and a kernel, as a share of the map's width
+MACHINE_DELAY_MS = 300
+
+
+class ExtractWidget(QWidget):
+    """Extracts the kernel of one scatterer from the map of a layer.
+
+    Long work runs in a thread, one job at a time; the dock stays usable. Results are new layers;
+    no input layer and no earlier result is ever changed.
+    """
+
+    def __init__(self, napari_viewer: "Viewer") -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._job: Job | None = None
+        self.maps = MapPanel(napari_viewer)
+        self.scatterers = ScatterersPanel(napari_viewer)
+        self.settings = SettingsPanel()
+        self.results = ResultPanel()
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.status.setContentsMargins(10, 4, 10, 8)
+        self.status.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        self._build()
+
+        self.maps.changed.connect(self._refresh)
+        self.maps.channel_wanted.connect(self._open_channel)
+        self.scatterers.changed.connect(self._refresh)
+        self.scatterers.find_wanted.connect(self._find)
+        self.settings.extract.clicked.connect(self._extract)
+        self.settings.cancel.clicked.connect(self.cancel)
+        self.results.folder_wanted.connect(self._export_folder)
+        self.results.tiff_wanted.connect(self._export_tiff)
+        show_y_up(napari_viewer)
+        napari_viewer.canvas.overlays.scale_bar.visible = True
+        # The machine is looked at after the dock is drawn: torch takes seconds to import.
+        QTimer.singleShot(MACHINE_DELAY_MS, self._look_at_machine)
+        self._refresh()
+
+    def _build(self) -> None:
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        for panel in (self.maps, self.scatterers, self.settings, self.results):
+            column.addWidget(panel)
+        column.addStretch()
+        scroll = _Column()
+        scroll.setWidget(inside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+        layout.addWidget(self.status)
+
+    def cancel(self) -> None:
+        """Stop what is running; the dock is free at once."""
+        if self._job is not None:
+            job, self._job = self._job, None
+            job.cancel()
+            self.status.setText("Cancelled.")
+
+    def problem(self) -> str:
+        """Return why Extract is not possible now, "" if it is."""
+        return self.maps.problem() or self.scatterers.problem()
+
+    def _refresh(self) -> None:
+        layer = self.maps.layer
+        if layer is not None:
+            x0, _, x1, _ = extent_nm(layer)
+            self.scatterers.set_map(layer.name, x1 - x0)
+        busy = self._job is not None
+        reason = self.problem()
+        self.scatterers.find.setEnabled(not busy and not self.maps.problem())
+        self.settings.show_state(busy, reason)
+        self.results.setEnabled(not busy)
+
+    def _request(self) -> Request:
+        layer = self.maps.layer
+        return Request(
+            map_name=layer.name,
+            arguments=map_arguments(layer.data, layer_attributes(layer)),
+            region_nm=self.maps.region_nm,
+            bias_mV=self.maps.bias_mV,
+            scatterers=self.scatterers.scatterers(),
+            settings=self.settings.value(),
+            device=self.settings.device.currentText(),
+        )
+
+    def _run(self, steps: Steps[Any], done: Callable[[Any], None], what: str) -> None:
+        """Run `steps` in the thread and hand its result to `done`."""
+        job = Job(steps, self)
+        self._job = job
+        job.progressed.connect(self.settings.show_progress)
+        job.returned.connect(done)
+        job.failed.connect(self.status.setText)
+        job.ended.connect(self._on_ended)
+        self.status.setText(what)
+        self._refresh()
+        job.start()
+
+    def _on_ended(self) -> None:
+        self._job = None
+        self._refresh()
+
+    def _start(
+        self, work: Callable[[Request], Steps[Any]], done: Callable[[Any], None], what: str
+    ) -> None:
+        try:
+            request = self._request()
+        except QpiError as error:
+            self.status.setText(report(error))
+            return
+        self._run(work(request), done, what)
+
+    def _find(self) -> None:
+        self._start(iter_locate_request, self._on_found, "Finding the scatterers …")
+
+    def _on_found(self, scatterers: Any) -> None:
+        self.scatterers.add(scatterers)
+        self.status.setText(f"{len(scatterers)} scatterers found; check them before you extract.")
+
+    def _extract(self) -> None:
+        self._start(iter_extract_request, self._on_extracted, "Extracting the kernel …")
+
+    def _on_extracted(self, outcome: Outcome) -> None:
+        viewer, request = self._viewer, outcome.request
+        taken = [layer.name for layer in viewer.layers]
+        names = result_names(request.map_name, taken)
+        beside, ring = self._free_place(outcome)
+        for data in result_layers(outcome, names, beside):
+            viewer.add_layer(Layer.create(*data))
+        points = used_scatterers_layer(
+            outcome, free_name(request.map_name, "scatterers", taken), ring
+        )
+        # The user's own points stay in view; the refined ones would only double the rings.
+        points[1]["visible"] = request.scatterers is None
+        viewer.add_layer(Layer.create(*points))
+        viewer.layers.selection.active = viewer.layers[names["kernel"]]
+        viewer.reset_view()
+        show_in_q_viewer(viewer, self, fft_layer(outcome, names["kernel FFT"]))
+        self.results.add(names["kernel"], outcome)
+        self.status.setText(
+            f"{names['kernel']}: {outcome.assessment.verdict}. Kernel and spread lie beside the"
+            " map; reconstruction and residual are hidden on top of it."
+        )
+
+    def _free_place(self, outcome: Outcome) -> tuple[tuple[float, float], float]:
+        """Return (y, x) of the free space right of all layers, and the size of a ring [nm]."""
+        didv = outcome.extraction.didv
+        x, y = didv["x"].values, didv["y"].values
+        shown = [
+            layer.extent.world[1][-1] for layer in self._viewer.layers if KEY in layer.metadata
+        ]
+        right = max([float(x[-1]), *(float(edge) for edge in shown)])
+        width = float(x[-1] - x[0])
+        return (float(y[0]), right + GAP * width), width * RING_SHARE
+
+    def _export_folder(self, outcome: Outcome, folder: str) -> None:
+        self._run(iter_export_folder(outcome, folder), self.status.setText, "Exporting …")
+
+    def _export_tiff(self, outcome: Outcome, path: str) -> None:
+        self._run(iter_export_kernel(outcome, path), self.status.setText, "Exporting …")
+
+    def _open_channel(self, path: str, channel: str) -> None:
+        if self._job is None:
+            self._run(iter_read_channel(path, channel), self._on_read, f"Reading {channel} …")
+
+    def _on_read(self, layers: list[LayerData]) -> None:
+        for data in layers:
+            self.maps.layers.choose(self._viewer.add_layer(Layer.create(*data)))
+        self.status.setText(f"{layers[-1][1]['name']} is open.")
+
+    def _look_at_machine(self) -> None:
+        job = Job(iter_machine(), self)
+        job.returned.connect(self.settings.machine.setText)
+        job.failed.connect(self.settings.machine.setText)
+        job.start()
+
+
+class _Column(QScrollArea):
+    """Scrolls down only: what is inside says how narrow the dock may become."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        self.setFrameShape(QScrollArea.NoFrame)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Follow the contents, whose width changes with their texts and the style sheet."""
+        if watched is self.widget() and event.type() in (QEvent.LayoutRequest, QEvent.Show):
+            bar = self.verticalScrollBar().sizeHint().width()
+            self.setMinimumWidth(self.widget().minimumSizeHint().width() + bar)
+        handled: bool = super().eventFilter(watched, event)
+        return handled

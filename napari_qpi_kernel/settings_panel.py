@@ -1,0 +1,79 @@
+"""The third step of the dock: how to extract, the button, Cancel and the progress."""
+
+from typing import Any
+
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QWidget,
+)
+
+from napari_qpi_kernel.form import SettingsForm
+
+FIELDS = ("method", "window_nm", "refine")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+class SettingsPanel(QGroupBox):
+    """Settings of the extraction and the buttons that start and stop it."""
+
+    def __init__(self) -> None:
+        super().__init__("3  Extract")
+        from qpi_kernel.extract.settings import ExtractSettings
+
+        self.form = SettingsForm(ExtractSettings, FIELDS)
+        self.device = QComboBox()
+        self.device.addItems(DEVICES)
+        self.device.setToolTip("auto: the GPU if there is one")
+        self.machine = QLabel("looking at the machine …")
+        self.machine.setWordWrap(True)
+        self.extract = QPushButton("Extract")
+        self.cancel = QPushButton("Cancel")
+        self.reason = QLabel()
+        self.reason.setWordWrap(True)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        buttons = QWidget()
+        row = QHBoxLayout(buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.extract, 2)
+        row.addWidget(self.cancel, 1)
+        layout = QFormLayout(self)
+        layout.addRow(self.form)
+        layout.addRow("Device", self.device)
+        layout.addRow(self.machine)
+        layout.addRow(buttons)
+        layout.addRow(self.reason)
+        layout.addRow(self.bar)
+        layout.addRow(self.message)
+        self._layout = layout
+        self.show_state(False, "")
+
+    def value(self) -> Any:
+        """Return the `ExtractSettings` shown."""
+        return self.form.value()
+
+    def show_state(self, busy: bool, reason: str) -> None:
+        """Show whether something runs, and why nothing can be started."""
+        self.extract.setEnabled(not busy and not reason)
+        self.extract.setToolTip(reason)
+        self.cancel.setEnabled(busy)
+        self.reason.setText(f"Extract needs: {reason}." if reason and not busy else "")
+        self._layout.setRowVisible(self.reason, bool(self.reason.text()))
+        for widget in (self.bar, self.message):
+            self._layout.setRowVisible(widget, busy)
+        if not busy:
+            self.show_progress(0.0, "")
+
+    def show_progress(self, fraction: float, message: str) -> None:
+        """Move the bar to `fraction` (0 to 1) and say what is being done."""
+        self.bar.setValue(round(1000 * fraction))
+        self.message.setText(message)
