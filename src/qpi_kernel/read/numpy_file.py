@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from qpi_kernel.read.recording import Channel, Reader, Source, build_dataset
+from qpi_kernel.read.recording import Channel, Reader, ReadError, Source, build_dataset
 
 NPY_MAGIC = b"\x93NUMPY"
 NAMES = ("values", "x_nm", "y_nm", "bias_mV", "units")
@@ -82,7 +82,10 @@ def _arrays(source: Source) -> dict[str, Array]:
             for name in NAMES:
                 source.check_claim(entries[name].file_size if name in entries else 0, ratio=1100)
             raw = {name: archive.read(entries[name]) for name in NAMES if name in entries}
-    except (ArithmeticError, EOFError, LookupError, OSError, RuntimeError, zipfile.BadZipFile):
+    except ReadError:
+        raise
+    except Exception:
+        # On damaged archives zipfile raises nearly anything, from KeyError to NotImplementedError.
         raise source.error("an .npz archive", "a damaged one", "save it again") from None
     return {name: _array(source, content) for name, content in raw.items()}
 
