@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Hashable
+from collections.abc import Mapping
 from typing import Any
 
 import h5py
@@ -15,8 +15,18 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 # A result holds the measurement beside what was made of it; only the measurement is data.
 MEASUREMENT = "didv"
 DIMENSIONS = (("bias", "y", "x"), ("y", "x"))
-# What belongs to one reading or one channel, not to the measurement.
-PASSING = {"units", "channel", "channel_reason", "conversion", "format", "notes", "points_measured"}
+# What belongs to one file, one reading or one channel, not to the measurement.
+PASSING = {
+    "source",
+    "sha256",
+    "format",
+    "notes",
+    "units",
+    "long_name",
+    "channel",
+    "channel_reason",
+    "conversion",
+}
 
 
 def recognises(content: bytes) -> bool:
@@ -28,7 +38,7 @@ def read(source: Source) -> xr.Dataset:
     """Read the variable "didv", or else every variable (bias, y, x) or (y, x), as channels.
 
     Axes are bias in mV, y and x in nm. Facts such as the set point are taken from the attributes
-    of the map; "source" stays the name of the measured file, if it is stated.
+    of the map.
 
     Raises
     ------
@@ -56,7 +66,7 @@ def read(source: Source) -> xr.Dataset:
             "save a map",
         )
     x, y = (np.asarray(dataset[dim].values, dtype=np.float64) for dim in ("x", "y"))
-    attrs = {**dataset.attrs, **dataset[maps[0]].attrs}
+    attrs = dataset[maps[0]].attrs
     return build_dataset(
         source,
         [
@@ -84,13 +94,13 @@ def _check_claims(source: Source) -> None:
     source.check_claim(claimed, ratio=1100)
 
 
-def _bias(dataset: xr.Dataset, attrs: dict[Hashable, Any]) -> Any:
+def _bias(dataset: xr.Dataset, attrs: Mapping[Any, Any]) -> Any:
     if "bias" in dataset.coords:
         return dataset["bias"].values
     return attrs.get("setpoint_bias_mV") if "bias" not in dataset.sizes else None
 
 
-def _facts(attrs: dict[Hashable, Any]) -> dict[str, Any]:
+def _facts(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         str(name): value.item() if isinstance(value, np.generic) else value
         for name, value in attrs.items()
