@@ -33,6 +33,8 @@ from napari_qpi_kernel.job import Job, report
 from napari_qpi_kernel.map_panel import MapPanel, extent_nm
 from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
 from napari_qpi_kernel.result_layers import (
+    GAP,
+    RING_SHARE,
     fft_layer,
     free_name,
     result_layers,
@@ -40,7 +42,7 @@ from napari_qpi_kernel.result_layers import (
     used_scatterers_layer,
 )
 from napari_qpi_kernel.result_panel import ResultPanel
-from napari_qpi_kernel.scatterers_panel import RING_SHARE, ScatterersPanel
+from napari_qpi_kernel.scatterers_panel import ScatterersPanel
 from napari_qpi_kernel.settings_panel import SettingsPanel
 from qpi_kernel.errors import QpiError
 from qpi_kernel.progress import Steps
@@ -48,7 +50,6 @@ from qpi_kernel.progress import Steps
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-GAP = 0.05  # free space between the map and a kernel, as a share of the map's width
 MACHINE_DELAY_MS = 300
 
 
@@ -131,6 +132,7 @@ class ExtractWidget(QWidget):
             bias_mV=self.maps.bias_mV,
             scatterers=self.scatterers.scatterers(),
             settings=self.settings.value(),
+            prepare=self.settings.prepare.value(),
             device=self.settings.device.currentText(),
         )
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_qpi_kernel.bridge import LayerData, Map, plain
 from napari_qpi_kernel.fourier import LOG, fft_part
 from napari_qpi_kernel.reader import file_layers
+from qpi_kernel import __version__
 from qpi_kernel.progress import Progress, Steps, scaled
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ class Request:
         Energy; None for all of them.
     scatterers : Scatterers or None
         Positions; None lets the extraction find them.
-    settings : ExtractSettings or None
-        Settings of the extraction.
+    settings, prepare : ExtractSettings and PrepareSettings, or None
+        Settings of the extraction and of what is done to the map before; None for the defaults.
     device : str
         "auto", "cpu" or "cuda".
     """
@@ -45,15 +46,18 @@ class Request:
     bias_mV: float | None
     scatterers: "Scatterers | None" = None
     settings: Any = None
-    device: str = "auto"
+    prepare: Any = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
     def didv(self) -> Map:
-        """Return the part of the map that was asked for."""
+        """Return the part of the map that was asked for, prepared."""
         from qpi_kernel.maps import crop, make_map, nearest_bias
+        from qpi_kernel.preprocess import prepare
 
         didv = make_map(**self.arguments)
         if self.bias_mV is not None:
             didv = nearest_bias(didv, self.bias_mV)
+        didv = prepare(didv, self.prepare)
         return didv if self.region_nm is None else crop(didv, self.region_nm)
 
 
@@ -97,19 +101,36 @@ def iter_extract_request(request: Request) -> Steps[Outcome]:
 
 
 def recipe(request: Request, extraction: "Extraction") -> dict[str, Any]:
-    """Return, as JSON values, how to repeat an extraction."""
+    """Return, as JSON values, the recipe that ``qpi-kernel run`` replays on the file of the map."""
+    from qpi_kernel.extract import ExtractSettings
+    from qpi_kernel.pipeline import PipelineSettings
+    from qpi_kernel.preprocess import PrepareSettings
     from qpi_kernel.settings import to_dict
 
-    attrs = extraction.didv.attrs
+    attrs, given = extraction.didv.attrs, request.scatterers
+    settings = PipelineSettings(
+        channel=attrs.get("channel"),
+        bias_mV=request.bias_mV,
+        all_biases=request.bias_mV is None,
+        region_nm=request.region_nm,
+        device=request.device,
+        prepare=request.prepare or PrepareSettings(),
+        extract=request.settings or ExtractSettings(),
+    )
     content: dict[str, Any] = plain(
         {
-            "input": {key: attrs[key] for key in ("source", "sha256", "channel") if key in attrs},
-            "bias_mV": extraction.didv["bias"].values,
-            "region_nm": request.region_nm,
-            "scatterers": extraction.scatterers.xy_nm,
-            "extract": to_dict(extraction.settings),
+            "recipe": 1,
+            "version": __version__,
+            "input": {
+                "file": attrs.get("source", request.map_name),
+                "sha256": attrs.get("sha256"),
+            },
+            "settings": to_dict(settings),
+            "scatterers": given
+            and {"xy_nm": given.xy_nm, "weight": given.weight, "species": given.species},
             "device": request.device,
-            **extraction.provenance,
+            "seed": 0,
+            "provenance": dict(extraction.provenance),
         }
     )
     return content
@@ -143,6 +164,6 @@ def iter_read_channel(path: str, channel: str) -> Steps[list[LayerData]]:
 def iter_machine() -> Steps[str]:
     """Look up what computes here, and with which model."""
     yield Progress(0.0, "looking at the machine")
-    from qpi_kernel.learn.model import describe
+    from qpi_kernel.extract.machine import describe_machine
 
-    return describe()
+    return describe_machine()

@@ -13,6 +13,7 @@ from qpi_kernel.settings import from_dict
 
 T = TypeVar("T")
 AUTOMATIC = "automatic"
+OFF = "none"
 UNITS = ("nm", "mV", "meV", "px")
 LARGEST = 1e6
 
@@ -20,7 +21,8 @@ LARGEST = 1e6
 class SettingsForm(QWidget, Generic[T]):
     """Fields of a settings class as a form.
 
-    An optional number (``float | None``) stands at its lower end for None and reads "automatic".
+    An optional length (``float | None``, more than 0) stands at 0 for None and then reads
+    "automatic" or "none"; an optional whole number is a list that begins with "none".
 
     Parameters
     ----------
@@ -40,21 +42,20 @@ class SettingsForm(QWidget, Generic[T]):
         self.widgets: dict[str, Any] = {}
         for name in names:
             label, unit = _label(name)
-            widget = _field_widget(schema[name], unit)
-            widget.tooltip = notes.get(name, "") + (f" [{unit}]" if unit else "")
+            note = notes.get(name, "")
+            # "None takes ..." has the library choose; any other None switches something off.
+            widget = _field_widget(schema[name], unit, AUTOMATIC if "None takes" in note else OFF)
+            widget.tooltip = note + (f" [{unit}]" if unit and f"[{unit}]" not in note else "")
             layout.addRow(label, widget.native)
             self.widgets[name] = widget
 
-    def value(self) -> T:
-        """Return the settings the form shows."""
-        return from_dict(self._cls, {name: _read(w) for name, w in self.widgets.items()})
+    def values(self) -> dict[str, Any]:
+        """Return the values the form shows, by name."""
+        return {name: _read(widget) for name, widget in self.widgets.items()}
 
-    def set_value(self, values: Mapping[str, Any]) -> None:
-        """Show these values; names the form does not have are left alone."""
-        for name, value in values.items():
-            if name in self.widgets:
-                widget = self.widgets[name]
-                widget.value = widget.min if value is None else value
+    def value(self) -> T:
+        """Return the settings the form shows, with defaults for the fields it leaves out."""
+        return from_dict(self._cls, self.values())
 
 
 def parameter_notes(cls: type) -> dict[str, str]:
@@ -73,32 +74,29 @@ def _label(name: str) -> tuple[str, str]:
     return " ".join(words).capitalize(), unit
 
 
-def _field_widget(schema: Mapping[str, Any], unit: str) -> Any:
+def _field_widget(schema: Mapping[str, Any], unit: str, none_text: str) -> Any:
     """Make the magicgui widget of one field from its JSON schema: it states limits and choices."""
     kinds = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
     facts, optional = kinds[0], len(kinds) < len(schema.get("anyOf", kinds))
     default = schema.get("default")
     if "enum" in facts:
         return create_widget(value=default, options={"choices": facts["enum"]})
-    if facts["type"] not in ("number", "integer"):
-        return create_widget(value=default, annotation={"boolean": bool}.get(facts["type"], str))
-    options = {
-        "min": facts.get("minimum", facts.get("exclusiveMinimum", 0 if optional else -LARGEST)),
-        "max": facts.get("maximum", facts.get("exclusiveMaximum", LARGEST)),
-    }
-    whole = facts["type"] == "integer"
-    if not whole:
-        options["step"] = 0.1 if options["max"] > 1 else 0.01
-    widget: Any = create_widget(
-        value=options["min"] if default is None else default,
-        annotation=int if whole else float,
-        options=options,
-    )
-    if not whole:
+    low = facts.get("minimum", facts.get("exclusiveMinimum", 0 if optional else -LARGEST))
+    high = facts.get("maximum", facts.get("exclusiveMaximum", LARGEST))
+    if facts["type"] == "integer" and optional:
+        numbers = [(str(number), number) for number in range(low, high + 1)]
+        return create_widget(value=default, options={"choices": [(none_text, None), *numbers]})
+    if facts["type"] == "integer":
+        return create_widget(value=default, annotation=int, options={"min": low, "max": high})
+    if facts["type"] == "number":
+        options = {"min": low, "max": high, "step": 0.1 if high > 1 else 0.01}
+        value = low if default is None else default
+        widget: Any = create_widget(value=value, annotation=float, options=options)
         widget.native.setSuffix(f" {unit}" if unit else "")
-    if optional:
-        widget.native.setSpecialValueText(AUTOMATIC)
-    return widget
+        if optional:
+            widget.native.setSpecialValueText(none_text)
+        return widget
+    return create_widget(value=default, annotation=bool if facts["type"] == "boolean" else str)
 
 
 def _read(widget: Any) -> Any:

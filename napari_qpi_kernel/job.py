@@ -1,6 +1,7 @@
 """One piece of long work in a thread, with progress, Cancel and errors the user can read."""
 
 from collections.abc import Generator
+from threading import Event
 from typing import Any
 
 from napari.utils.notifications import notification_manager, show_error
@@ -33,14 +34,14 @@ class Job(QObject):
 
     def __init__(self, steps: Steps[Any], parent: QObject) -> None:
         super().__init__(parent)
-        self._steps = steps
         self._over = False
-        self._worker = GeneratorWorker(_guarded, steps)
+        self._stop = Event()
+        self._worker = GeneratorWorker(_guarded, steps, self._stop)
         self._worker.yielded.connect(self._on_progress)
         self._worker.returned.connect(self._on_returned)
         self._worker.errored.connect(self._on_error)
         self._worker.finished.connect(self._on_finished)
-        parent.destroyed.connect(self._worker.quit)
+        parent.destroyed.connect(self._stop.set)
 
     def start(self) -> "Job":
         """Start the thread."""
@@ -49,7 +50,7 @@ class Job(QObject):
 
     def cancel(self) -> None:
         """Stop at the next step of the generator, and be silent from now on."""
-        self._worker.quit()
+        self._stop.set()
         self._end()
 
     def _on_progress(self, step: Progress) -> None:
@@ -67,8 +68,6 @@ class Job(QObject):
             self._end()
 
     def _on_finished(self, _: None = None) -> None:
-        # An aborted worker leaves its generator suspended, with files and memory still held.
-        self._steps.close()
         self._end()
         self.deleteLater()
 
@@ -90,10 +89,20 @@ def report(error: Exception) -> str:
     return f"{type(error).__name__}: {error} (please report this)"
 
 
-def _guarded(steps: Steps[Any]) -> Generator[Progress, None, Any]:
+def _guarded(steps: Steps[Any], stop: Event) -> Generator[Progress, None, Any]:
+    """Run `steps` until it ends or `stop` is set, and close it in its own thread.
+
+    The worker's own abort would leave the generator suspended, with files and memory still held.
+    """
     try:
-        return (yield from steps)
+        while not stop.is_set():
+            yield next(steps)
+    except StopIteration as done:
+        return done.value
     except RuntimeError as error:
         # superqt swallows RuntimeErrors without a signal, and a full GPU is one of them.
         hint = "; choose the device cpu" if "out of memory" in str(error) else ""
         raise QpiError(f"the computation failed: {error}{hint}") from error
+    finally:
+        steps.close()
+    return None

@@ -10,6 +10,7 @@ from napari_qpi_kernel.fourier import LOG, PARTS, fft_part
 from napari_qpi_kernel.job import Job, report
 from napari_qpi_kernel.layer_choice import LayerChoice
 from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
+from napari_qpi_kernel.result_layers import SIGNED
 from qpi_kernel.errors import QpiError
 from qpi_kernel.progress import Progress, Steps
 
@@ -82,7 +83,7 @@ def _transform(
 
     didv = make_map(**arguments)
     fft = (kernel_fft if kind in CENTRED else map_fft)(didv, window=window)
-    colours = "inferno" if part in (LOG, "|F|") else "RdBu_r"
+    colours = "inferno" if part in (LOG, "|F|") else SIGNED
     title = f"{name} {part}" + (" (Hann)" if window == "hann" else "")
     facts = {"of": name, "window": window}
     return map_to_layer(

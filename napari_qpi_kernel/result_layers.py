@@ -9,6 +9,8 @@ from napari_qpi_kernel.bridge import KEY, LayerData, Map, map_to_layer, plain, s
 from napari_qpi_kernel.extraction import Outcome
 
 SIGNED = "RdBu_r"
+GAP = 0.05  # free space between the map and a kernel, as a share of the map's width
+RING_SHARE = 1 / 30  # diameter of a ring around a scatterer, as a share of the map's width
 CONTRAST = (0.5, 99.5)  # the brightest half percent is the core of the scatterers
 
 
@@ -53,7 +55,7 @@ def result_layers(
     height = dy * kernel.sizes["y"]
     offset = (beside_nm[0] - y0, beside_nm[1] - x0)
     above = (offset[0] + 1.1 * height, offset[1])
-    swing = _largest(kernel.values)
+    reach = swing(kernel.values)
     limits = _range(didv.values)
     half = 0.5 * (limits[1] - limits[0])
 
@@ -74,14 +76,14 @@ def result_layers(
             "kernel spread",
             offset_nm=offset,
             colormap="magma",
-            contrast_limits=(0.0, _largest(extraction.spread.values)),
+            contrast_limits=(0.0, swing(extraction.spread.values)),
         ),
         layer(
             kernel,
             "kernel",
             offset_nm=above,
             colormap=SIGNED,
-            contrast_limits=(-swing, swing),
+            contrast_limits=(-reach, reach),
         ),
     ]
 
@@ -116,9 +118,10 @@ def run_facts(outcome: Outcome) -> dict[str, Any]:
     return {"recipe": dict(outcome.recipe), "assessment": plain(assessment)}
 
 
-def _largest(values: Any) -> float:
+def swing(values: Any) -> float:
+    """Return the half width of a colour range about 0 that does not drown the waves."""
     finite = np.abs(values[np.isfinite(values)])
-    return float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+    return (float(np.percentile(finite, CONTRAST[1])) if finite.size else 0.0) or 1.0
 
 
 def _range(values: Any) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from napari_qpi_kernel.bridge import layer_to_scatterers, scatterers_to_layer
 from napari_qpi_kernel.job import report
 from napari_qpi_kernel.layer_choice import LayerChoice, follow
-from napari_qpi_kernel.result_layers import free_name
+from napari_qpi_kernel.result_layers import RING_SHARE, free_name
 from qpi_kernel.errors import QpiError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from qpi_kernel.scatterers import Scatterers
 
 BLIND = "found by the extraction"
-RING_SHARE = 1 / 30  # diameter of a ring as a share of the map's width
 CSV = "Scatterers (*.csv)"
 DEBOUNCE_MS = 100
 

@@ -12,10 +12,14 @@ from qtpy.QtWidgets import (
     QPushButton,
     QWidget,
 )
+from superqt import QCollapsible
 
 from napari_qpi_kernel.form import SettingsForm
+from qpi_kernel.settings import from_dict
 
 FIELDS = ("method", "window_nm", "refine")
+MORE_FIELDS = ("position_error_nm", "background_degree", "samples")
+PREPARE_FIELDS = ("level_degree", "level_rows", "despike")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -25,8 +29,12 @@ class SettingsPanel(QGroupBox):
     def __init__(self) -> None:
         super().__init__("3  Extract")
         from qpi_kernel.extract.settings import ExtractSettings
+        from qpi_kernel.preprocess import PrepareSettings
 
+        self._cls = ExtractSettings
         self.form = SettingsForm(ExtractSettings, FIELDS)
+        self.more = SettingsForm(ExtractSettings, MORE_FIELDS)
+        self.prepare = SettingsForm(PrepareSettings, PREPARE_FIELDS)
         self.device = QComboBox()
         self.device.addItems(DEVICES)
         self.device.setToolTip("auto: the GPU if there is one")
@@ -47,7 +55,11 @@ class SettingsPanel(QGroupBox):
         row.addWidget(self.extract, 2)
         row.addWidget(self.cancel, 1)
         layout = QFormLayout(self)
+        details = QCollapsible("Prepare the map, details")
+        details.addWidget(self.prepare)
+        details.addWidget(self.more)
         layout.addRow(self.form)
+        layout.addRow(details)
         layout.addRow("Device", self.device)
         layout.addRow(self.machine)
         layout.addRow(buttons)
@@ -59,7 +71,7 @@ class SettingsPanel(QGroupBox):
 
     def value(self) -> Any:
         """Return the `ExtractSettings` shown."""
-        return self.form.value()
+        return from_dict(self._cls, self.form.values() | self.more.values())
 
     def show_state(self, busy: bool, reason: str) -> None:
         """Show whether something runs, and why nothing can be started."""
