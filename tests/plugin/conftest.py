@@ -1,0 +1,84 @@
+"""Real napari on a display, Xvfb for one; skipped with a reason where there is none."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+SCREENSHOTS = HERE.parents[1] / "screenshots"
+
+
+def why_not():
+    if importlib.util.find_spec("napari") is None:
+        return "napari is not installed"
+    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        return "no display: run under xvfb-run"
+    return ""
+
+
+def pytest_collection_modifyitems(items):
+    reason = why_not()
+    for item in items:
+        if reason and HERE in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    """A small map of Ag(111) with the truth beside it."""
+    from qpi_kernel.simulate import simulate_map
+
+    return simulate_map(
+        "ag111", bias_mV=[-20.0, 0.0, 30.0], size_nm=30.0, pixels=80, scatterers=7, snr=20.0, seed=2
+    )
+
+
+@pytest.fixture
+def add_map(simulated):
+    """Add the simulated map to a viewer, one energy or all of them."""
+    from napari.layers import Layer
+
+    from napari_qpi_kernel.bridge import map_to_layer
+
+    def add(viewer, *, bias=1, name="Ag", didv=None):
+        didv = simulated.didv if didv is None else didv
+        if bias is not None:
+            didv = didv.isel(bias=slice(bias, bias + 1))
+        return viewer.add_layer(Layer.create(*map_to_layer(didv, name)))
+
+    return add
+
+
+@pytest.fixture
+def open_dock(qtbot):
+    """Open the dock "Extract kernel" and choose the method that needs no trained model."""
+
+    def open_it(viewer, method="wiener"):
+        _, dock = viewer.window.add_plugin_dock_widget("napari-qpi-kernel", "Extract kernel")
+        dock.settings.form.widgets["method"].value = method
+        dock.settings.more.widgets["samples"].value = 4
+        return dock
+
+    yield open_it
+    wait_for_threads()
+
+
+def wait_for_threads():
+    from qtpy.QtCore import QThreadPool
+
+    assert QThreadPool.globalInstance().waitForDone(60000)
+
+
+@pytest.fixture
+def screenshot(qtbot):
+    """Save what a viewer shows, for people to look at."""
+
+    def save(viewer, name):
+        SCREENSHOTS.mkdir(exist_ok=True)
+        qtbot.wait(300)
+        viewer.screenshot(str(SCREENSHOTS / f"{name}.png"), canvas_only=False, flash=False)
+
+    return save

@@ -1,0 +1,100 @@
+import threading
+
+import pytest
+
+pytest.importorskip("napari")
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QObject
+
+from napari_qpi_kernel.job import Job
+from qpi_kernel.errors import QpiError
+from qpi_kernel.progress import Progress
+
+
+@pytest.fixture
+def heard():
+    return {"progress": [], "returned": [], "failed": [], "ended": 0}
+
+
+@pytest.fixture
+def start(qtbot, heard):
+    owners = []
+
+    def begin(steps):
+        owners.append(QObject())
+        job = Job(steps, owners[-1])
+        job.progressed.connect(lambda fraction, message: heard["progress"].append(fraction))
+        job.returned.connect(heard["returned"].append)
+        job.failed.connect(heard["failed"].append)
+        job.ended.connect(lambda: heard.update(ended=heard["ended"] + 1))
+        job.start()
+        return job, owners[-1]
+
+    return begin
+
+
+def test_progress_and_result_arrive_in_order(qtbot, start, heard):
+    def steps():
+        yield Progress(0.1, "begin")
+        yield Progress(0.9, "end")
+        return 42
+
+    start(steps())
+    qtbot.waitUntil(lambda: heard["ended"] == 1)
+    assert heard["progress"] == [0.1, 0.9]
+    assert heard["returned"] == [42]
+    assert heard["failed"] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (QpiError("the map is empty: open another"), "the map is empty: open another"),
+        (RuntimeError("CUDA out of memory"), "choose the device cpu"),
+        (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero"),
+    ],
+)
+def test_errors_become_one_line_and_a_notification(qtbot, start, heard, error, words):
+    def steps():
+        yield Progress(0.1, "begin")
+        raise error
+
+    before = len(notification_manager.records)
+    start(steps())
+    qtbot.waitUntil(lambda: heard["ended"] == 1)
+    assert len(heard["failed"]) == 1
+    assert words in heard["failed"][0]
+    assert heard["returned"] == []
+    assert len(notification_manager.records) == before + 1
+
+
+def endless(closed, gate):
+    try:
+        while True:
+            gate.wait(0.01)
+            yield Progress(0.5, "working")
+    finally:
+        closed.set()
+
+
+def test_cancel_ends_at_once_and_closes_the_generator(qtbot, start, heard):
+    closed = threading.Event()
+    job, _ = start(endless(closed, threading.Event()))
+    qtbot.waitUntil(lambda: len(heard["progress"]) > 2)
+    job.cancel()
+    assert heard["ended"] == 1
+    qtbot.waitUntil(closed.is_set)
+    seen = len(heard["progress"])
+    qtbot.wait(50)
+    assert len(heard["progress"]) == seen
+    assert heard["returned"] == heard["failed"] == []
+    assert heard["ended"] == 1
+
+
+def test_a_job_stops_with_its_owner(qtbot, start, heard):
+    closed = threading.Event()
+    _, owner = start(endless(closed, threading.Event()))
+    qtbot.waitUntil(lambda: len(heard["progress"]) > 2)
+    owner.deleteLater()
+    qtbot.waitUntil(closed.is_set)
+    assert heard["returned"] == []
