@@ -16,10 +16,17 @@ except PackageNotFoundError:
 _getattr, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "assess": ["Assessment", "assess"],
         "errors": ["QpiError"],
         "export": ["ExportError", "export_result", "write_map"],
+        "export.simulation": ["write_simulation"],
+        "extract.engine": ["extract_kernel", "iter_extract"],
+        "extract.result": ["Extraction"],
+        "extract.settings": ["ExtractSettings"],
         "figures": ["result_figure"],
+        "locate": ["LocateSettings", "iter_locate", "locate_scatterers"],
         "maps": ["MapError", "check_map", "crop", "make_map", "nearest_bias"],
+        "pipeline": ["PipelineResult", "PipelineSettings", "iter_run", "run"],
         "progress": ["Progress", "drain"],
         "qspace": [
             "band_similarity",
@@ -42,6 +49,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         ],
         "read": ["ReadError", "read_file"],
         "read.select": ["select_didv", "select_topography"],
+        "simulate.scene": ["SimulatedMap", "simulate_kernel", "simulate_map"],
         "scatterers": ["Scatterers", "load_scatterers", "save_scatterers"],
     },
 )

@@ -1,5 +1,6 @@
 """The figure of a result: map, kernel, Fourier transform, reconstruction, residual on one page."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -75,14 +76,16 @@ def result_figure(
     if assessment is None:
         figure.suptitle(title, fontsize=13)
     else:
-        verdict, *reasons = verdict_lines(assessment)
-        figure.suptitle(title + "\n", fontsize=13)
+        sentence = "; ".join([f"Verdict: {assessment.verdict}", *assessment.reasons])
+        lines = textwrap.wrap(sentence, 135, max_lines=2, placeholder=" …")
+        # The layout keeps room for the title alone: empty lines make room for the verdict.
+        figure.suptitle(title + "\n" * len(lines), fontsize=13)
         figure.text(
             0.5,
-            0.952,
-            _shortened("; ".join([verdict, *reasons]), 150),
+            0.958,
+            "\n".join(lines),
             ha="center",
-            va="center",
+            va="top",
             fontsize=10,
             color=VERDICT_COLOURS.get(assessment.verdict, "black"),
         )
@@ -94,11 +97,6 @@ def quantity(units: str) -> str:
     return {"pm": "height", "nm": "height", "pA": "signal", "mV": "signal"}.get(units, "dI/dV")
 
 
-def verdict_lines(assessment: Assessment) -> list[str]:
-    """Return the verdict and its reasons as lines of text."""
-    return [f"Verdict: {assessment.verdict}", *assessment.reasons]
-
-
 def _clearest_bias(result: Extraction) -> int:
     noise = np.maximum(np.asarray(result.noise, float), 1e-30)
     return int(np.argmax(np.nanstd(result.kernel.values.astype(float), axis=(1, 2)) / noise))
@@ -107,10 +105,6 @@ def _clearest_bias(result: Extraction) -> int:
 def _source(didv: xr.DataArray) -> str:
     source = didv.attrs.get("source")
     return f"{source}, " if source else ""
-
-
-def _shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1].rstrip(" ,;") + "…"
 
 
 def _limits(values: npt.NDArray[Any]) -> tuple[float, float]:
@@ -142,6 +136,7 @@ def _map_panel(
         vmax=limits[1],
         interpolation="nearest",
     )
+    axes.autoscale(False)
     axes.set_facecolor("#dddddd")
     _finish_image(axes, image, title, f"{quantity(units)} ({units})", field.values)
     _scale_bar(axes, "nm")

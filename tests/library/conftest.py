@@ -1,4 +1,4 @@
-"""A hand-made extraction for the tests of the stages that follow it: waves about nine scatterers."""
+"""A hand-made extraction for the stages that follow one: waves about nine scatterers."""
 
 from types import SimpleNamespace
 

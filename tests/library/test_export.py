@@ -129,6 +129,7 @@ def test_netcdf_holds_everything_calibrated(exported):
     fft = data["kernel_fft_re"] + 1j * data["kernel_fft_im"]
     np.testing.assert_allclose(fft.values, kernel_fft(result.kernel).values)
     np.testing.assert_array_equal(data["scatterer_x_nm"].values, result.scatterers.xy_nm[:, 0])
+    np.testing.assert_array_equal(data["used"].values, np.isfinite(result.didv.values[0]))
     assert json.loads(data.attrs["recipe"]) == RECIPE
     assert json.loads(data.attrs["assessment"])["verdict"] == "doubtful"
     assert json.loads(data.attrs["numbers"]) == {"condition": [12.5, 12.5, 12.5]}
@@ -151,7 +152,7 @@ def test_tables_and_texts(exported):
     assert "3 sample biases from -20 to 10 mV" in text
     assert "9 scatterers" in text
     assert "lies at q = 2.6, 2.81, 3 1/nm" in text
-    assert "doubtful (residual 1.6 times the noise)" in text
+    assert "doubtful; residual 1.6 times the noise" in text
 
 
 def test_methods_text_credits_the_idea_only_where_it_is_used(make_extraction):

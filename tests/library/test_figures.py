@@ -43,6 +43,7 @@ def test_pictures_show_y_upwards_in_the_coordinates_of_the_map(make_extraction):
     assert (left, bottom) == pytest.approx((-3.1, 4.9))
     assert (right, top) == pytest.approx((20.9, 24.1))
     assert measured.origin == "lower"
+    assert measured.axes.get_xlim() == (left, right)
     np.testing.assert_array_equal(measured.get_array().filled(np.nan), result.didv.values[0])
 
 
@@ -65,6 +66,6 @@ def test_a_long_verdict_is_cut_and_a_flat_kernel_drawn(make_extraction):
     result.kernel.values[:] = 0
     figure = result_figure(result, Assessment("untrusted", ("much too long a reason",) * 20, {}))
     line = figure.texts[-1].get_text()
-    assert len(line) <= 150
+    assert len(line.splitlines()) == 2
     assert line.endswith("…")
     figure.draw_without_rendering()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
@@ -117,6 +118,8 @@ def _dataset(result: Extraction, judged: dict[str, Any], recipe: dict[str, Any])
     """Gather everything on calibrated axes; the kernel has axes of its own, centred on 0."""
     own = {"y": "kernel_y", "x": "kernel_x"}
     fft = kernel_fft(result.kernel)
+    measured = np.isfinite(result.didv.values).all(axis=0)
+    used = measured if result.used is None else result.used
     kernels = {
         "kernel": result.kernel,
         "kernel_spread": result.spread,
@@ -137,6 +140,7 @@ def _dataset(result: Extraction, judged: dict[str, Any], recipe: dict[str, Any])
         **{name: field.rename(own) for name, field in kernels.items() if field is not None},
         "kernel_fft_re": fft.real,
         "kernel_fft_im": fft.imag,
+        "used": (("y", "x"), used.astype(np.int8), {"long_name": "1 where the fit used the map"}),
         "noise": ("bias", result.noise, {"units": result.didv.attrs["units"]}),
         **{
             f"scatterer_{name}": ("scatterer", values, {"units": unit})

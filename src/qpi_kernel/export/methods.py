@@ -20,7 +20,7 @@ METHOD_WORDS = {
         " mean of a Gaussian posterior given the data"
     ),
     "sbd": "by sparse blind deconvolution",
-    "wiener": "by regularised least squares (Wiener deconvolution) at the given positions",
+    "wiener": "by regularised least squares (Wiener deconvolution)",
     "average": "by averaging the map over windows centred on the scatterers",
 }
 
@@ -57,9 +57,13 @@ def methods_text(result: Extraction, assessment: Assessment | None = None) -> st
         f" convolved with {len(result.scatterers)} scatterers of individual position and weight,"
         f" plus a smooth background and white noise (standard deviation"
         f" {_listed(result.noise)} {didv.attrs['units']} per point).",
+        f"The positions were {result.provenance.get('scatterers', 'given')}.",
         f"The kernel was estimated {METHOD_WORDS.get(method, f'with the method {method}')}.",
     ]
     if method == "aligned":
+        model, sha256 = (result.provenance.get(key) for key in ("model", "model_sha256"))
+        if model and sha256:
+            sentences.append(f"The model was {model} (sha256 {sha256[:12]}...).")
         sentences.append(f"The idea of latent alignment is due to {CITATION}.")
     group = kernel.attrs.get("symmetrised")
     sentences.append(
@@ -72,10 +76,8 @@ def methods_text(result: Extraction, assessment: Assessment | None = None) -> st
         if np.isfinite(values).any():
             sentences.append(f"{words} {_listed(values)} 1/nm (q = 2 pi / wavelength).")
     if assessment is not None:
-        reasons = f" ({'; '.join(assessment.reasons)})" if assessment.reasons else ""
-        sentences.append(
-            f"The automatic assessment of the result is: {assessment.verdict}{reasons}."
-        )
+        verdict = "; ".join([assessment.verdict, *assessment.reasons])
+        sentences.append(f"The automatic assessment of the result: {verdict}.")
     return " ".join(sentences) + "\n"
 
 

@@ -1,0 +1,320 @@
+"""The command line `qpi-kernel`: look at a file, extract, replay, simulate."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from cyclopts import App, CycloptsError, Parameter
+
+from qpi_kernel import __version__
+from qpi_kernel.cli.arguments import Biases, Device, Out, Region, Size
+from qpi_kernel.cli.running import run_and_write, say
+from qpi_kernel.errors import QpiError
+
+# Heavy modules load inside the commands, so that --help and mistyped commands answer at once.
+
+# Large enough for the ring, small enough for half a minute on a laptop.
+DEMO: dict[str, Any] = {"size_nm": 50.0, "pixels": 160, "scatterers": 18, "snr": 10.0, "seed": 3}
+
+app = App(
+    name="qpi-kernel",
+    version=__version__,
+    help="Extract the QPI kernel of a single scatterer from STM dI/dV maps."
+    " Add --debug to see where an error came from.",
+)
+
+
+@app.command
+def info(
+    file: Path, /, *, json_output: Annotated[bool, Parameter("--json")] = False, size: Size = None
+) -> None:
+    """Say what a file holds: size, biases, channels, and which channel is taken for dI/dV.
+
+    Parameters
+    ----------
+    file
+        A measurement.
+    json_output
+        Write JSON.
+    """
+    facts = _facts(file, size)
+    if json_output:
+        say(json.dumps(facts, indent=2))
+        return
+    width, height = facts["size_nm"]
+    columns, rows = facts["points"]
+    low, high = facts["bias_range_mV"]
+    angle = facts["angle_deg"]
+    say(f"{facts['file']}: {facts['format']}")
+    say(
+        f"  size      {width:.4g} x {height:.4g} nm, {columns} x {rows} points"
+        + (f", angle {angle:g} deg" if angle is not None else "")
+    )
+    say(
+        f"  bias      {low:g} mV"
+        if facts["biases"] == 1
+        else f"  bias      {low:g} to {high:g} mV, {facts['biases']} values"
+    )
+    for key, label in (("setpoint_bias_mV", "mV"), ("setpoint_current_pA", "pA")):
+        if facts[key] is not None:
+            say(f"  set point {facts[key]:g} {label}")
+    say("  channels  " + ", ".join(f"{c['name']} [{c['units']}]" for c in facts["channels"]))
+    say(f"  dI/dV     {facts['didv']['channel']} ({facts['didv']['reason']})")
+    if facts["unfinished_points"]:
+        say(f"  unfinished: {facts['unfinished_points']} of {columns * rows} points not measured")
+    for note in facts["notes"]:
+        say(f"  note      {note}")
+
+
+@app.command
+def extract(
+    file: Path,
+    /,
+    *,
+    out: Out,
+    channel: str | None = None,
+    bias: float | None = None,
+    all_biases: Annotated[bool, Parameter(negative=())] = False,
+    region: Region = None,
+    scatterers: str = "auto",
+    window: float | None = None,
+    method: Literal["aligned", "wiener", "average"] = "aligned",
+    size: Size = None,
+    device: Device = "auto",
+    seed: int = 0,
+) -> None:
+    """Extract the kernel of one scatterer and write it, with all that belongs to it, to a folder.
+
+    Parameters
+    ----------
+    file
+        A measurement, or a map in an array file.
+    channel
+        Channel to use; by default the one that `info` names.
+    bias
+        Use the nearest bias [mV].
+    all_biases
+        Use all biases.
+    scatterers
+        "auto", or a CSV file with the columns x_nm,y_nm[,weight,species].
+    window
+        Width of the kernel [nm]; by default it follows from the map.
+    method
+        How to extract.
+    seed
+        Seed of all random numbers.
+    """
+    from qpi_kernel.pipeline import PipelineSettings
+    from qpi_kernel.settings import from_dict
+
+    settings = from_dict(
+        PipelineSettings,
+        {
+            "channel": channel,
+            "bias_mV": bias,
+            "all_biases": all_biases,
+            "region_nm": region,
+            "size_nm": size,
+            "scatterers_file": None if scatterers == "auto" else scatterers,
+            "device": device,
+            "seed": seed,
+            "extract": {"method": method, "window_nm": window},
+        },
+    )
+    run_and_write(file, settings, out)
+
+
+@app.command
+def run(
+    recipe: Path,
+    /,
+    *,
+    out: Out,
+    file: Path | None = None,
+) -> None:
+    """Repeat the extraction that a recipe.json describes.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.json of an exported result.
+    file
+        The measurement; by default the one of the recipe, looked for where it was then, beside
+        the recipe and in the current folder.
+    """
+    from qpi_kernel.pipeline import find_input, settings_of
+
+    try:
+        content = json.loads(recipe.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise QpiError(f"{recipe}: expected a recipe in JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise QpiError(f"{recipe}: expected a recipe, found {type(content).__name__}")
+    settings, scatterers = settings_of(content)
+    run_and_write(file or find_input(content, recipe), settings, out, scatterers)
+
+
+@app.command
+def simulate(
+    *,
+    material: str,
+    bias: Biases,
+    size: float,
+    pixels: int,
+    out: Annotated[Path, Parameter(help="FILE.npz or FILE.nc.")],
+    scatterers: int = 20,
+    snr: float = 10.0,
+    seed: int = 0,
+) -> None:
+    """Simulate a map of many scatterers, and write it together with the truth.
+
+    Parameters
+    ----------
+    material
+        One of those that `materials` lists.
+    size
+        Width of the square map [nm].
+    pixels
+        Pixels along each side.
+    scatterers
+        How many.
+    snr
+        Variance of the signal away from the scatterers / variance of the noise.
+    seed
+        Seed of all random numbers.
+    """
+    from qpi_kernel.export.simulation import write_simulation
+    from qpi_kernel.simulate import simulate_map
+
+    simulated = simulate_map(
+        material,
+        bias_mV=list(bias),
+        size_nm=size,
+        pixels=pixels,
+        scatterers=scatterers,
+        snr=snr,
+        seed=seed,
+    )
+    write_simulation(simulated, out)
+    say(f"wrote {out}")
+
+
+@app.command
+def materials() -> None:
+    """List the materials that can be simulated, one a line, the name first."""
+    from qpi_kernel.simulate import MATERIALS
+
+    for material in MATERIALS.values():
+        low, high = (1e3 * energy for energy in material.energies_eV)
+        say(f"{material.name:<10} {material.description}, {low:g} to {high:g} mV")
+
+
+@app.command
+def demo(*, out: Out = Path("demo"), device: Device = "auto") -> None:
+    """Extract the kernel of a simulated Ag(111) map and compare it with the truth."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from qpi_kernel.export.simulation import write_simulation
+    from qpi_kernel.pipeline import PipelineSettings
+    from qpi_kernel.qspace import band_similarity, ring_radius
+    from qpi_kernel.simulate import simulate_map
+
+    known = simulate_map("ag111", bias_mV=[0.0], **DEMO)
+    sample = write_simulation(known, out / "ag111_simulated.npz")
+    result = run_and_write(sample, PipelineSettings(device=device), out, quiet=True)
+    found = result.extraction
+    x, y = known.didv["x"].values, known.didv["y"].values
+    counts = [
+        int(np.sum((points > (x[0], y[0])).all(1) & (points < (x[-1], y[-1])).all(1)))
+        for points in (found.scatterers.xy_nm, known.scatterers.xy_nm)
+    ]
+    table = Table(title="Simulated Ag(111), 0 mV: extracted against known")
+    table.add_column("")
+    for heading in ("extracted", "known"):
+        table.add_column(heading, justify="right")
+    ring = ring_radius(found.kernel)[0]
+    table.add_row("ring radius (1/nm)", f"{ring:.3f}", f"{known.ring_q[0]:.3f}")
+    similarity = band_similarity(found.kernel, known.kernel, (0.5, 6.0))[0]
+    table.add_row("similarity with the known kernel", f"{similarity:.3f}", "1")
+    table.add_row("scatterers in the map", str(counts[0]), str(counts[1]))
+    table.add_row("verdict", result.assessment.verdict, "")
+    Console(file=sys.stdout).print(table)
+    for reason in result.assessment.reasons:
+        say(f"- {reason}")
+    say(f"All files are in {out}: look at {out / 'figure.png'} first.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Words of the command line, by default those of the process.
+
+    Returns
+    -------
+    int
+        0: done, also when the verdict on a kernel is bad; 1: bad data, files or devices, with one
+        line ``error: ...`` on stderr; 2: a mistyped command.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        app(words, exit_on_error=False, result_action="return_value")
+    except CycloptsError:
+        return 2
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except (QpiError, OSError) as error:
+        if debug:
+            raise
+        return _fail(str(error))
+    except Exception as error:
+        if debug:
+            raise
+        return _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
+    return 0
+
+
+def _fail(message: str, status: int = 1) -> int:
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    return status
+
+
+def _facts(file: Path, size: tuple[float, float] | None) -> dict[str, Any]:
+    from qpi_kernel.read import read_file, select_didv
+
+    dataset = read_file(file, size_nm=size)
+    didv = select_didv(dataset)
+    attrs = dataset.attrs
+    biases = didv["bias"].values
+    total = didv.sizes["y"] * didv.sizes["x"]
+    return {
+        "file": file.name,
+        "format": attrs.get("format"),
+        "points": [didv.sizes["x"], didv.sizes["y"]],
+        "size_nm": [float(value) for value in attrs["size_nm"]],
+        "angle_deg": attrs.get("angle_deg"),
+        "biases": int(biases.size),
+        "bias_range_mV": [float(biases[0]), float(biases[-1])],
+        "setpoint_bias_mV": attrs.get("setpoint_bias_mV"),
+        "setpoint_current_pA": attrs.get("setpoint_current_pA"),
+        "channels": [
+            {"name": str(name), "units": channel.attrs["units"]}
+            for name, channel in dataset.data_vars.items()
+        ],
+        "didv": {
+            "channel": didv.attrs.get("channel"),
+            "units": didv.attrs["units"],
+            "reason": didv.attrs.get("channel_reason"),
+        },
+        "unfinished_points": int(total - attrs.get("points_measured", total)),
+        "notes": [str(note) for note in attrs.get("notes", [])],
+        "sha256": attrs.get("sha256"),
+    }

@@ -1,0 +1,242 @@
+"""The stages in order: read, select, prepare, crop, extract, assess."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from qpi_kernel import __version__
+from qpi_kernel.assess import Assessment, assess
+from qpi_kernel.errors import QpiError
+from qpi_kernel.extract.engine import iter_extract
+from qpi_kernel.extract.result import Extraction
+from qpi_kernel.extract.settings import ExtractSettings
+from qpi_kernel.maps import crop, nearest_bias
+from qpi_kernel.preprocess import PrepareSettings, prepare
+from qpi_kernel.progress import Progress, Steps, drain, scaled
+from qpi_kernel.read import read_file, select_didv
+from qpi_kernel.scatterers import Scatterers, load_scatterers
+from qpi_kernel.settings import from_dict, settings, to_dict
+
+
+@settings
+class PipelineSettings:
+    """What a run needs to know beside its file.
+
+    Parameters
+    ----------
+    channel : str, optional
+        Channel to use; by default the reader's choice.
+    bias_mV : float, optional
+        The nearest bias is used [mV].
+    all_biases : bool
+        Use all biases of the map. A map of several needs this or `bias_mV`.
+    region_nm : (x0, y0, x1, y1), optional
+        Part of the map to use [nm].
+    size_nm : (width, height), optional
+        Size of a map whose file states none [nm].
+    scatterers_file : str, optional
+        CSV of the positions; by default they are found in the map.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute.
+    seed : int
+        Seed of all random numbers.
+    prepare, extract : PrepareSettings, ExtractSettings
+        Settings of these stages.
+    """
+
+    channel: str | None = None
+    bias_mV: float | None = None
+    all_biases: bool = False
+    region_nm: tuple[float, float, float, float] | None = None
+    size_nm: tuple[float, float] | None = None
+    scatterers_file: str | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = 0
+    prepare: PrepareSettings = Field(default_factory=PrepareSettings)
+    extract: ExtractSettings = Field(default_factory=ExtractSettings)
+
+
+@dataclass(frozen=True)
+class PipelineResult:
+    """What a run returns.
+
+    Parameters
+    ----------
+    extraction : Extraction
+        The kernel with all that belongs to it.
+    assessment : Assessment
+        How far to trust it, and why.
+    recipe : mapping
+        JSON-able: settings, given positions, input file and sha256, version, model, device, seed.
+    """
+
+    extraction: Extraction
+    assessment: Assessment
+    recipe: Mapping[str, Any]
+
+
+def run(
+    path: Path | str,
+    settings: PipelineSettings | None = None,
+    *,
+    scatterers: Scatterers | None = None,
+) -> PipelineResult:
+    """Extract the kernel of one file, from its bytes to the verdict; see `iter_run`."""
+    return drain(iter_run(path, settings, scatterers=scatterers))
+
+
+def iter_run(
+    path: Path | str,
+    settings: PipelineSettings | None = None,
+    *,
+    scatterers: Scatterers | None = None,
+) -> Steps[PipelineResult]:
+    """Extract the kernel of one file, step by step.
+
+    Parameters
+    ----------
+    path : path
+        A measurement that `read_file` knows.
+    settings : PipelineSettings, optional
+        What differs from the defaults.
+    scatterers : Scatterers, optional
+        Positions, instead of those of ``settings.scatterers_file``.
+
+    Yields
+    ------
+    Progress
+        Where the run is.
+
+    Returns
+    -------
+    PipelineResult
+        Kernel, verdict and recipe.
+
+    Raises
+    ------
+    QpiError
+        If the file cannot be read, or a setting does not fit the map.
+    """
+    settings = settings or PipelineSettings()
+    yield Progress(0.0, f"reading {Path(path).name}")
+    if scatterers is None and settings.scatterers_file is not None:
+        scatterers = load_scatterers(settings.scatterers_file)
+    dataset = read_file(path, size_nm=settings.size_nm)
+    didv = _at_bias(select_didv(dataset, settings.channel), settings, Path(path).name)
+    yield Progress(0.02, "preparing the map")
+    didv = prepare(didv, settings.prepare)
+    if settings.region_nm is not None:
+        didv = crop(didv, settings.region_nm)
+    steps = iter_extract(
+        didv, scatterers, settings.extract, device=settings.device, seed=settings.seed
+    )
+    extraction = yield from scaled(steps, 0.05, 0.95)
+    yield Progress(0.95, "assessing the result")
+    assessment = assess(extraction)
+    recipe = _recipe(path, settings, scatterers, extraction)
+    yield Progress(1.0, "done")
+    return PipelineResult(extraction, assessment, recipe)
+
+
+def settings_of(recipe: Mapping[str, Any]) -> tuple[PipelineSettings, Scatterers | None]:
+    """Return the settings and the given positions that a recipe holds.
+
+    Raises
+    ------
+    QpiError
+        If the recipe holds no settings, or wrong ones.
+    """
+    values = recipe.get("settings")
+    if not isinstance(values, Mapping):
+        raise QpiError("the recipe holds no settings: is it a recipe.json of an exported result?")
+    points = recipe.get("scatterers")
+    if points is None:
+        return from_dict(PipelineSettings, values), None
+    if not isinstance(points, Mapping) or not {"xy_nm", "weight", "species"} <= set(points):
+        raise QpiError("the scatterers of the recipe need xy_nm, weight and species")
+    given = Scatterers(points["xy_nm"], points["weight"], points["species"])
+    return from_dict(PipelineSettings, values), given
+
+
+def find_input(recipe: Mapping[str, Any], path: Path) -> Path:
+    """Find the measurement of a recipe, and make sure that it is the same one.
+
+    Parameters
+    ----------
+    recipe : mapping
+        A recipe.
+    path : Path
+        Its file. The input is looked for at the path kept in the recipe, relative to this folder,
+        then in this folder, then in the current one.
+
+    Raises
+    ------
+    QpiError
+        If it is not found, or has another sha256.
+    """
+    entry = recipe.get("input")
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("file"), str):
+        raise QpiError(f"{path}: the recipe names no input file; give one with --file")
+    name = str(entry["file"])
+    places = (path.parent / str(entry.get("path", name)), path.parent / name, Path(name))
+    for place in places:
+        if place.is_file():
+            if _sha256(place) == entry.get("sha256"):
+                return place
+            raise QpiError(
+                f"{place}: not the file of the recipe (its sha256 differs);"
+                " to use it all the same give it with --file"
+            )
+    raise QpiError(f"{path}: its input {name} was not found; say where with --file")
+
+
+def _at_bias(didv: xr.DataArray, settings: PipelineSettings, name: str) -> xr.DataArray:
+    biases = didv["bias"].values
+    if settings.bias_mV is not None:
+        return nearest_bias(didv, settings.bias_mV)
+    if biases.size > 1 and not settings.all_biases:
+        raise QpiError(
+            f"{name} has {biases.size} biases from {biases[0]:g} to {biases[-1]:g} mV:"
+            " choose one (bias) or all of them (all biases)"
+        )
+    return didv
+
+
+def _recipe(
+    path: Path | str,
+    settings: PipelineSettings,
+    scatterers: Scatterers | None,
+    extraction: Extraction,
+) -> dict[str, Any]:
+    given = None
+    if scatterers is not None:
+        given = {
+            "xy_nm": np.asarray(scatterers.xy_nm).tolist(),
+            "weight": scatterers.weight.tolist(),
+            "species": scatterers.species.tolist(),
+        }
+    # Folders of the user's machine are nobody's business; the positions themselves are kept.
+    plain = to_dict(settings) | {"scatterers_file": None}
+    return {
+        "recipe": 1,
+        "version": __version__,
+        "input": {
+            "file": Path(path).name,
+            "sha256": _sha256(Path(path)),
+        },
+        "settings": plain,
+        "scatterers": given,
+        "device": settings.device,
+        "seed": settings.seed,
+        "provenance": dict(extraction.provenance),
+    }
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
