@@ -39,6 +39,9 @@ class Extraction:
         One value per bias for each measure the extraction itself knows (see `assess`).
     provenance : mapping
         JSON-able: library version, model name and sha256, device, seed.
+    used : array of bool, shape (y, x), optional
+        The points that the fit used: measured, and not set aside as foreign to the kernel; all
+        measured ones if not given.
     """
 
     didv: xr.DataArray
@@ -52,6 +55,7 @@ class Extraction:
     settings: Any
     numbers: Mapping[str, tuple[float, ...]]
     provenance: Mapping[str, Any]
+    used: npt.NDArray[np.bool_] | None = None
 
     @property
     def residual(self) -> xr.DataArray:

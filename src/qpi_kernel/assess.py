@@ -1,0 +1,194 @@
+"""How far a kernel is to be trusted: numbers, a verdict and its reasons.
+
+No single number tells a kernel from a handsome piece of noise. The test that no prior can pass alone
+is the agreement of two kernels from the two halves of the map, against what shuffled scatterers
+give; beside it stand the error bars, the residual, and how far the data had to pull the prior.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from qpi_kernel.extract.result import Extraction
+from qpi_kernel.maps import pixel_nm
+
+Verdict = Literal["good", "doubtful", "untrusted"]
+
+# Agreement of the halves in units of what chance gives.
+SURE, UNSURE = 6.0, 3.5
+# Spread of the kernel over the kernel, outside the core.
+SHARP, BLURRED = 0.35, 0.75
+# Residual over white noise; ripples between scatterers (multiple scattering) leave some structure.
+CLEAN = 1.6
+# The error of a kernel of the families the model knows has scale 1.
+STRANGE = 2.5
+FEW = 4.0
+CORE_PX = 3.0
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A verdict with its reasons.
+
+    Parameters
+    ----------
+    verdict : {"good", "doubtful", "untrusted"}
+    reasons : tuple of str
+        One sentence each, the gravest first; what speaks for the kernel if the verdict is good.
+    numbers : mapping
+        A list with one value per bias for each measure.
+    """
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    numbers: Mapping[str, list[float]]
+
+
+def assess(result: Extraction) -> Assessment:
+    """Judge an extraction.
+
+    The verdict of a stack is that of its median slice; the reasons name the slices below it.
+    """
+    numbers = _numbers(result)
+    biases = result.didv["bias"].values
+    findings = [_judge(numbers, index, result) for index in range(biases.size)]
+    grades = [max((grade for grade, _ in found), default=0) for found in findings]
+    typical = int(np.median(grades))
+    worse = [f"{biases[i]:g} mV" for i, grade in enumerate(grades) if grade > typical]
+    verdicts: tuple[Verdict, ...] = ("good", "doubtful", "untrusted")
+    chosen = grades.index(typical) if typical in grades else int(np.argmax(grades))
+    reasons = [text for _, text in sorted(findings[chosen], key=lambda finding: -finding[0])]
+    if not reasons:
+        reasons = [_praise(numbers, chosen)]
+    if worse:
+        shown = ", ".join(worse[:8]) + (", ..." if len(worse) > 8 else "")
+        reasons.append(f"{len(worse)} of {biases.size} slices are worse than that: {shown}")
+    return Assessment(verdicts[typical], tuple(reasons), numbers)
+
+
+def _numbers(result: Extraction) -> dict[str, list[float]]:
+    residual = result.residual.values
+    signal = result.didv.values - result.background.values
+    finite = np.isfinite(residual) & (True if result.used is None else result.used)
+    rest = np.array([float(np.mean(r[f] ** 2)) for r, f in zip(residual, finite, strict=True)])
+    power = np.array([float(np.mean(s[f] ** 2)) for s, f in zip(signal, finite, strict=True)])
+    outside = _outside_core(result)
+    kernel, spread = result.kernel.values[:, outside], result.spread.values[:, outside]
+    centred = kernel - kernel.mean(axis=1, keepdims=True)
+    size = np.linalg.norm(centred, axis=1)
+    tiny = np.finfo(np.float32).tiny
+    numbers = {
+        "explained_variance": _list(1 - rest / np.maximum(power, tiny)),
+        "residual_over_noise": _list(np.sqrt(rest) / np.maximum(result.noise, tiny)),
+        "spread_over_kernel": _list(np.linalg.norm(spread, axis=1) / np.maximum(size, tiny)),
+        "share_used": _list(finite.mean(axis=(1, 2))),
+        "effective_averages": _list(np.full(len(rest), _averages(result))),
+        **{name: list(values) for name, values in result.numbers.items()},
+    }
+    if result.prior is not None:
+        prior = result.prior.values[:, outside]
+        prior = prior - prior.mean(axis=1, keepdims=True)
+        overlap = np.sum(prior * centred, axis=1)
+        norms = np.linalg.norm(prior, axis=1) * size
+        numbers["prior_similarity"] = _list(overlap / np.maximum(norms, tiny))
+    return numbers
+
+
+def _judge(
+    numbers: Mapping[str, list[float]], index: int, result: Extraction
+) -> list[tuple[int, str]]:
+    """Return what speaks against one slice: (1 doubtful or 2 untrusted, sentence)."""
+    found: list[tuple[int, str]] = []
+    chance = max(numbers["half_agreement_chance"][index], 0.03)
+    agreement = numbers["half_agreement"][index]
+    if agreement < UNSURE * chance:
+        found.append(
+            (
+                2,
+                "the two halves of the map do not agree on a kernel: similarity"
+                f" {agreement:.2f}, where scatterers at random places give {chance:.2f}",
+            )
+        )
+    elif agreement < SURE * chance:
+        found.append(
+            (
+                1,
+                f"the two halves of the map agree only weakly: similarity {agreement:.2f}, where"
+                f" scatterers at random places give {chance:.2f}",
+            )
+        )
+    spread = numbers["spread_over_kernel"][index]
+    if spread > SHARP:
+        found.append(
+            (
+                2 if spread > BLURRED else 1,
+                f"the error bars are {spread:.0%} of the kernel outside its core; more scatterers"
+                " or a longer measurement would help",
+            )
+        )
+    ratio = numbers["residual_over_noise"][index]
+    if ratio > CLEAN:
+        found.append((1, _structure(ratio, result, index)))
+    averages = numbers["effective_averages"][index]
+    if averages < FEW:
+        found.append((1, f"only about {averages:.1f} scatterers in the map carry the kernel"))
+    if numbers.get("prior_widening", [1.0])[index] > STRANGE and result.prior is not None:
+        found.append(
+            (
+                1,
+                "the kernel is unlike those the model was trained on: the data pulled"
+                f" {numbers['prior_widening'][index]:.1f} times further than its error bars",
+            )
+        )
+    return found
+
+
+def _structure(ratio: float, result: Extraction, index: int) -> str:
+    """Say how much structure is left and which scatterers stand next to most of it."""
+    residual = np.nan_to_num(result.residual.values[index])
+    x, y = result.didv["x"].values, result.didv["y"].values
+    inside = result.scatterers.xy_nm
+    reach = 8 * pixel_nm(result.didv)[1]
+    shares = []
+    for number, (sx, sy) in enumerate(inside):
+        patch = residual[np.ix_(np.abs(y - sy) <= reach, np.abs(x - sx) <= reach)]
+        shares.append((float(np.sum(patch**2)), number))
+    total = float(np.sum(residual**2)) or 1.0
+    worst = sorted(shares, reverse=True)[:2]
+    names = " and ".join(str(number + 1) for _, number in worst)
+    share = sum(power for power, _ in worst) / total
+    tail = f"; {share:.0%} of it lies around points {names}" if share > 0.15 else ""
+    return (
+        f"the residual is {ratio:.1f} times the white noise: the map holds structure that one kernel"
+        f" at these scatterers does not explain{tail}"
+    )
+
+
+def _praise(numbers: Mapping[str, list[float]], index: int) -> str:
+    return (
+        f"the two halves of the map agree (similarity {numbers['half_agreement'][index]:.2f}, chance"
+        f" {numbers['half_agreement_chance'][index]:.2f}), the residual is"
+        f" {numbers['residual_over_noise'][index]:.2f} times the noise and the error bars are"
+        f" {numbers['spread_over_kernel'][index]:.0%} of the kernel"
+    )
+
+
+def _outside_core(result: Extraction) -> npt.NDArray[np.bool_]:
+    y, x = result.kernel["y"].values, result.kernel["x"].values
+    distance = np.hypot(y[:, None], x[None, :])
+    # In pixels of the grid the network sees, so that oversampling does not move the border.
+    return np.asarray(distance > CORE_PX * max(pixel_nm(result.kernel)[0], np.ptp(x) / 63))
+
+
+def _averages(result: Extraction) -> float:
+    x, y = result.didv["x"].values, result.didv["y"].values
+    sx, sy = result.scatterers.xy_nm.T
+    inside = (sx >= x[0]) & (sx <= x[-1]) & (sy >= y[0]) & (sy <= y[-1])
+    return float(np.sum(result.scatterers.weight[inside] ** 2))
+
+
+def _list(values: npt.NDArray[np.floating]) -> list[float]:
+    return [float(value) for value in values]

@@ -1,0 +1,127 @@
+"""The linear problem: which kernel, convolved with the scatterers, gives the map?
+
+    Y = M a + B b + noise,      M: convolution with the activation map, B: smooth background.
+
+The background is marginalised: every residual passes through the projector P that removes what B
+can explain on the measured pixels, so that P y = 0 for any background and for missing pixels.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from qpi_kernel.convolution import Geometry, activation_spectrum, convolve, correlate
+
+
+@dataclass(frozen=True)
+class NormalEquations:
+    """Maps of several biases with their scatterers, on one grid.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Map size and kernel window [px].
+    field : Tensor, shape (bias, height, width)
+        The maps; 0 where nothing was measured.
+    mask : Tensor, shape (height, width)
+        1 where the map was measured, else 0.
+    basis : Tensor, shape (terms, height, width)
+        Background terms, orthonormal on the measured pixels and 0 elsewhere.
+    rows_columns : Tensor, shape (n, 2)
+        Positions of the scatterers [px].
+    weights : Tensor, shape (n,)
+        Their weights.
+    """
+
+    geometry: Geometry
+    field: Tensor
+    mask: Tensor
+    basis: Tensor
+    rows_columns: Tensor
+    weights: Tensor
+
+    @cached_property
+    def spectrum(self) -> Tensor:
+        """X(q) of the scatterers on the canvas."""
+        return activation_spectrum(self.geometry, self.rows_columns, self.weights)
+
+    def forward(self, kernel: Tensor) -> Tensor:
+        """Return M a, shape (..., height, width)."""
+        return convolve(self.geometry, self.spectrum, kernel)
+
+    def back(self, field: Tensor) -> Tensor:
+        """Return M^T y, shape (..., K, K)."""
+        return correlate(self.geometry, self.spectrum, field)
+
+    def project(self, field: Tensor) -> Tensor:
+        """Return P y: measured pixels only, background taken off."""
+        measured = field * self.mask
+        terms = torch.einsum("tyx,...yx->...t", self.basis, measured)
+        return measured - torch.einsum("...t,tyx->...yx", terms, self.basis)
+
+    def background(self, field: Tensor, degree: int) -> Tensor:
+        """Return the background of a map by least squares, everywhere (not only where measured)."""
+        plain = background_terms(self.geometry, degree, field)
+        inner = (plain * self.mask).flatten(1)
+        solution = torch.linalg.lstsq(inner.T.double(), (field * self.mask).flatten(1).T.double())
+        return torch.einsum("tb,tyx->byx", solution.solution.to(field.dtype), plain)
+
+    def with_scatterers(self, rows_columns: Tensor, weights: Tensor) -> "NormalEquations":
+        """Return the same maps with other scatterers."""
+        return replace(self, rows_columns=rows_columns, weights=weights)
+
+    def with_mask(self, mask: Tensor) -> "NormalEquations":
+        """Return the same maps with fewer measured pixels; the background terms stay as they are."""
+        return replace(
+            self, mask=mask, field=self.field * mask, basis=_orthonormal(self.basis * mask)
+        )
+
+
+def normal_equations(
+    field: Tensor,
+    mask: Tensor,
+    window: int,
+    rows_columns: Tensor,
+    weights: Tensor,
+    background_degree: int,
+) -> NormalEquations:
+    """Set the problem up.
+
+    Parameters
+    ----------
+    field : Tensor, shape (bias, height, width)
+        The maps; values where `mask` is 0 are ignored.
+    mask : Tensor, shape (height, width)
+    window : int
+        Odd side of the kernel window [px].
+    rows_columns : Tensor, shape (n, 2)
+    weights : Tensor, shape (n,)
+    background_degree : int
+        Degree of the polynomial background, 0 for an offset.
+    """
+    geometry = Geometry(field.shape[-2], field.shape[-1], window)
+    terms = background_terms(geometry, background_degree, field) * mask
+    return NormalEquations(
+        geometry,
+        torch.where(mask > 0, field, torch.zeros_like(field)),
+        mask,
+        _orthonormal(terms),
+        rows_columns,
+        weights,
+    )
+
+
+def background_terms(geometry: Geometry, degree: int, like: Tensor) -> Tensor:
+    """Return the monomials x^i y^j, i + j <= degree, on the map scaled to [-1, 1]."""
+    y = torch.linspace(-1, 1, geometry.height, device=like.device, dtype=like.dtype)[:, None]
+    x = torch.linspace(-1, 1, geometry.width, device=like.device, dtype=like.dtype)[None, :]
+    return torch.stack(
+        [x**i * y**j for total in range(degree + 1) for i in range(total + 1) for j in [total - i]]
+    )
+
+
+def _orthonormal(terms: Tensor) -> Tensor:
+    basis = torch.linalg.qr(terms.flatten(1).T.double())[0].T
+    return basis.to(terms.dtype).reshape(terms.shape)

@@ -1,0 +1,154 @@
+"""Prior and data combined: one regularised linear problem, its solution and its error bars.
+
+    a = argmin |P(Y - M a)|^2 / sigma^2 + (a - a0)^T T^-1 (a - a0)
+
+The prior error T = R R^T is stationary in the weighted domain (kernel times sqrt(r^2 + c^2)) with the
+spectrum S(|q|) that the trained network showed on kernels it had not seen: R = s w^-1 F^H S^1/2 F.
+With a = a0 + R u the problem is (1 + R^T M^T P M R / sigma^2) u = rhs, well conditioned where the
+data are silent, and conjugate gradients need few steps. Drawing the right hand side with noise gives
+samples of the posterior, hence the spread, and the scales of T and sigma that explain the data best
+(expectation maximisation).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from qpi_kernel.extract.normal_equations import NormalEquations
+from qpi_kernel.progress import Progress, Steps
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A Gaussian prior of the kernel on one grid.
+
+    Parameters
+    ----------
+    mean : Tensor, shape (bias, K, K)
+        a0 [unit of the map].
+    scale : Tensor, shape (bias,)
+        s [unit of the map]: 1 in the weighted domain is an error as large as the kernel.
+    root_spectrum : Tensor, shape (bias or 1, K, K // 2 + 1)
+        S^1/2 on the half plane of the window, for orthonormal transforms.
+    weight : Tensor, shape (K, K)
+        The radial weight.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    root_spectrum: Tensor
+    weight: Tensor
+
+    def root(self, u: Tensor) -> Tensor:
+        """Return R u, shape (..., bias, K, K)."""
+        return self._filter(u) / self.weight * self.scale[:, None, None]
+
+    def root_transposed(self, kernel: Tensor) -> Tensor:
+        """Return R^T a, shape (..., bias, K, K)."""
+        return self._filter(kernel / self.weight * self.scale[:, None, None])
+
+    def widened(self, factor: Tensor) -> "Prior":
+        """Return the prior with its error multiplied by a factor per bias."""
+        return Prior(self.mean, self.scale * factor, self.root_spectrum, self.weight)
+
+    def _filter(self, image: Tensor) -> Tensor:
+        spectral = torch.fft.rfft2(image) * self.root_spectrum
+        return torch.fft.irfft2(spectral, s=image.shape[-2:])
+
+
+def solve(
+    problem: NormalEquations, prior: Prior, noise: Tensor, *, steps: int = 60, rtol: float = 1e-4
+) -> Steps[Tensor]:
+    """Return the posterior mean kernel, shape (bias, K, K)."""
+    rhs = _data_term(problem, prior, noise, problem.field)
+    whitened = yield from _conjugate_gradients(problem, prior, noise, rhs, steps, rtol)
+    return prior.mean + prior.root(whitened)
+
+
+def sample(
+    problem: NormalEquations,
+    prior: Prior,
+    noise: Tensor,
+    count: int,
+    generator: torch.Generator,
+    *,
+    steps: int = 40,
+    rtol: float = 3e-3,
+) -> Steps[tuple[Tensor, Tensor]]:
+    """Draw kernels from the posterior.
+
+    Returns
+    -------
+    kernels : Tensor, shape (count, bias, K, K)
+    whitened : Tensor, shape (count, bias, K, K)
+        Their u, whose mean square says whether the prior's error bars fit (1 if they do).
+    """
+    biases, height, width = problem.field.shape
+    window = problem.geometry.window
+    device = problem.field.device
+    pixel_noise = torch.randn(count, biases, height, width, generator=generator).to(device)
+    prior_noise = torch.randn(count, biases, window, window, generator=generator).to(device)
+    field = problem.field + noise[:, None, None] * pixel_noise
+    rhs = _data_term(problem, prior, noise, field) + prior_noise
+    whitened = yield from _conjugate_gradients(problem, prior, noise, rhs, steps, rtol)
+    return prior.mean + prior.root(whitened), whitened
+
+
+def rescale(
+    problem: NormalEquations,
+    prior: Prior,
+    noise: Tensor,
+    generator: torch.Generator,
+    *,
+    rounds: int = 2,
+    count: int = 2,
+) -> Steps[tuple[Prior, Tensor]]:
+    """Fit the scale of the prior error and the noise to the data (expectation maximisation).
+
+    A kernel unlike anything the prior knows widens the prior, so that the data win; structure that
+    no kernel explains raises the noise, so that the error bars stay honest.
+    """
+    pixels = problem.mask.sum()
+    for _ in range(rounds):
+        kernels, whitened = yield from sample(
+            problem, prior, noise, count, generator, steps=20, rtol=1e-2
+        )
+        widen = whitened.square().mean((0, -2, -1)).sqrt()
+        prior = prior.widened(widen.clamp(0.3, 10.0))
+        rest = problem.project(problem.field - problem.forward(kernels))
+        noise = (rest.square().sum((-2, -1)).mean(0) / pixels).sqrt().clamp(min=1e-20)
+    return prior, noise
+
+
+def _data_term(problem: NormalEquations, prior: Prior, noise: Tensor, field: Tensor) -> Tensor:
+    rest = problem.project(field - problem.forward(prior.mean))
+    return prior.root_transposed(problem.back(rest)) / noise[:, None, None] ** 2
+
+
+def _conjugate_gradients(
+    problem: NormalEquations, prior: Prior, noise: Tensor, rhs: Tensor, steps: int, rtol: float
+) -> Steps[Tensor]:
+    precision = 1 / noise[:, None, None] ** 2
+
+    def apply(u: Tensor) -> Tensor:
+        seen = problem.project(problem.forward(prior.root(u)))
+        return u + prior.root_transposed(problem.back(seen)) * precision
+
+    u = torch.zeros_like(rhs)
+    rest, direction = rhs.clone(), rhs.clone()
+    power = rest.square().sum((-2, -1), keepdim=True)
+    goal = power * rtol**2
+    for step in range(steps):
+        yield Progress(step / steps, "solving for the kernel")
+        if bool((power <= goal).all()):
+            break
+        applied = apply(direction)
+        curvature = (direction * applied).sum((-2, -1), keepdim=True)
+        length = power / curvature.clamp(min=1e-30)
+        u = u + length * direction
+        rest = rest - length * applied
+        fresh = rest.square().sum((-2, -1), keepdim=True)
+        direction = rest + fresh / power.clamp(min=1e-30) * direction
+        power = fresh
+    return u

@@ -1,0 +1,143 @@
+"""Positions and weights of the scatterers, refined with the current kernel.
+
+    min over r_j, w_j of |P(Y - sum_j w_j A(r - r_j))|^2 / sigma^2 + |r - r_given|^2 / d^2
+                         + |w - 1|^2 / v^2
+
+The spectrum of the activation map is smooth in r_j and w_j, so the gradient is exact and sub-pixel.
+"""
+
+import numpy as np
+import torch
+from skimage.feature import peak_local_max
+from torch import Tensor
+
+from qpi_kernel.convolution import kernel_spectrum, map_spectrum
+from qpi_kernel.extract.grids import Grid
+from qpi_kernel.extract.normal_equations import NormalEquations
+from qpi_kernel.scatterers import Scatterers
+
+WEIGHT_SPREAD = 0.7
+# A new scatterer must explain this many standard deviations and be worth this much of a typical one.
+ADD_SIGMA, ADD_WEIGHT = 7.0, 0.5
+DROP_WEIGHT = 0.15
+
+
+def refine(
+    problem: NormalEquations,
+    kernel: Tensor,
+    noise: Tensor,
+    rows_columns: Tensor,
+    weights: Tensor,
+    *,
+    position_error_px: float,
+    steps: int = 12,
+) -> tuple[Tensor, Tensor]:
+    """Return refined positions (n, 2) [px] and weights (n,); the objective never grows.
+
+    Parameters
+    ----------
+    problem : NormalEquations
+        The maps of one or several biases.
+    kernel : Tensor, shape (bias, K, K)
+    noise : Tensor, shape (bias,)
+    rows_columns, weights : Tensor
+        Where to start.
+    position_error_px : float
+        d: how far the given positions may be off [px].
+    """
+    precision = 1 / noise[:, None, None] ** 2
+    # Steps are taken in units of each unknown's own error, which makes the problem round.
+    strength = (kernel.square().sum((-2, -1)) * precision[:, 0, 0]).sum()
+    slope = sum(
+        (torch.diff(kernel, dim=axis).square().sum((-2, -1)) * precision[:, 0, 0]).sum()
+        for axis in (-2, -1)
+    )
+    weight_unit = (strength + 1 / WEIGHT_SPREAD**2) ** -0.5
+    place_unit = (slope / 2 + 1 / position_error_px**2) ** -0.5
+    start_places, start_weights = rows_columns.clone(), weights.clone()
+    places = torch.zeros_like(rows_columns, requires_grad=True)
+    changes = torch.zeros_like(weights, requires_grad=True)
+    optimiser = torch.optim.LBFGS(
+        [places, changes], max_iter=steps, history_size=8, line_search_fn="strong_wolfe"
+    )
+
+    def objective() -> Tensor:
+        at, strong = start_places + place_unit * places, start_weights + weight_unit * changes
+        rest = problem.project(problem.field - problem.with_scatterers(at, strong).forward(kernel))
+        misfit = (rest.square() * precision).sum()
+        drift = ((place_unit * places) / position_error_px).square().sum()
+        return misfit + drift + ((strong.abs() - 1) / WEIGHT_SPREAD).square().sum()
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = objective()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch ships no type for it
+        return loss
+
+    with torch.no_grad():
+        before = float(objective())
+    optimiser.step(closure)  # type: ignore[no-untyped-call]  # torch ships no type for it
+    with torch.no_grad():
+        if not float(objective()) <= before:
+            return start_places, start_weights
+        at = start_places + place_unit * places
+        return at.detach(), (start_weights + weight_unit * changes).detach()
+
+
+def matched_filter(
+    problem: NormalEquations, rest: Tensor, kernel: Tensor, noise: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Ask at each pixel for one more scatterer.
+
+    Returns
+    -------
+    response : Tensor, shape (height, width)
+        What it would explain of the residual `rest`, in standard deviations (normal, variance 1,
+        for a residual of pure noise).
+    weight : Tensor, shape (height, width)
+        The weight it would have.
+    """
+    geometry = problem.geometry
+    transfer = kernel_spectrum(geometry, kernel).conj()
+    power = kernel_spectrum(geometry, kernel.square()).conj()
+    precision = 1 / noise[:, None, None] ** 2
+    hits = torch.fft.irfft2(transfer * map_spectrum(geometry, rest), s=geometry.canvas)
+    mask = problem.mask.expand_as(rest)
+    seen = torch.fft.irfft2(power * map_spectrum(geometry, mask), s=geometry.canvas)
+    numerator = (hits * precision).sum(0)[: geometry.height, : geometry.width]
+    denominator = (seen * precision).sum(0)[: geometry.height, : geometry.width].clamp(min=1e-12)
+    return numerator / denominator.sqrt(), numerator / denominator
+
+
+def add_and_drop(
+    grid: Grid, problem: NormalEquations, kernel: Tensor, noise: Tensor, scatterers: Scatterers
+) -> Scatterers:
+    """Add the scatterers that the residual asks for; drop those that explain nothing.
+
+    At most a fifth more per call, so that a wrong kernel cannot paper the map with scatterers.
+    """
+    keep = np.abs(scatterers.weight) > DROP_WEIGHT
+    if keep.any():
+        scatterers = scatterers.select(keep)
+    places, weights = grid.to_pixels(scatterers)
+    current = problem.with_scatterers(places, weights)
+    rest = current.project(current.field - current.forward(kernel))
+    response, weight = matched_filter(current, rest, kernel, noise)
+    score = torch.where(weight > ADD_WEIGHT, response, torch.zeros_like(response)).cpu().numpy()
+    peaks = peak_local_max(
+        score, min_distance=3, threshold_abs=ADD_SIGMA, exclude_border=False,
+        num_peaks=max(1, len(scatterers) // 5),
+    )  # fmt: skip
+    old = places.cpu().numpy()
+    fresh = [p for p in peaks if np.min(np.linalg.norm(old - p, axis=1)) > 3]
+    if not fresh:
+        return scatterers
+    at = torch.as_tensor(np.array(fresh), dtype=places.dtype)
+    found = weight.cpu().numpy()[tuple(np.array(fresh).T)]
+    new = grid.from_pixels(at, torch.as_tensor(found), Scatterers(np.zeros((len(fresh), 2))))
+    return Scatterers(
+        np.concatenate([scatterers.xy_nm, new.xy_nm]),
+        np.concatenate([scatterers.weight, new.weight]),
+        np.concatenate([scatterers.species, np.zeros(len(fresh), np.int64)]),
+        np.concatenate([scatterers.confidence, np.full(len(fresh), 0.5)]),
+    )

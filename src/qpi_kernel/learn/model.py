@@ -1,0 +1,133 @@
+"""A trained model: networks, calibration and card in one safetensors file.
+
+The header holds the format version and the model card as JSON; nothing in the file can run code.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from qpi_kernel.errors import QpiError
+from qpi_kernel.learn.networks import Aligner, Decoder, KernelVAE
+from qpi_kernel.learn.statistics import CHANNELS, SCALARS, Statistics
+
+FORMAT = "1"
+SHIPPED = Path(__file__).parent / "weights" / "qpi-kernel-v1.safetensors"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Networks ready to use.
+
+    Parameters
+    ----------
+    decoder, aligner : torch modules
+        Aligned latent code to weighted kernel; normal equations to latent code.
+    noise_bins : Tensor, shape (n,)
+        First scalar of the statistics (log noise share) at which the error was calibrated.
+    error_spectrum : Tensor, shape (n, bins)
+        Mean power of the decoder's error in the weighted domain at |q| = 0 ... 0.75 cycles per
+        model pixel, for orthonormal transforms; 1 is an error as large as the kernel.
+    card : mapping
+        Name, recipe, families, seeds, results.
+    sha256 : str
+        Of the file.
+    """
+
+    decoder: Decoder
+    aligner: Aligner
+    noise_bins: Tensor
+    error_spectrum: Tensor
+    card: Mapping[str, Any]
+    sha256: str
+
+    def predict(self, statistics: Statistics) -> tuple[Tensor, Tensor]:
+        """Return weighted kernels (batch, 64, 64) of root mean square about 1, and S (batch, bins)."""
+        with torch.inference_mode():
+            mean, _ = self.aligner(statistics.images, statistics.scalars)
+            kernels = self.decoder(mean)
+        return kernels.clone(), self.spectrum_at(statistics.scalars[:, 0])
+
+    def spectrum_at(self, noise_share: Tensor) -> Tensor:
+        """Interpolate the calibrated error spectrum at a log noise share (batch,)."""
+        bins = self.noise_bins
+        place = torch.searchsorted(bins, noise_share.contiguous()).clamp(1, len(bins) - 1)
+        share = ((noise_share - bins[place - 1]) / (bins[place] - bins[place - 1])).clamp(0, 1)
+        low, high = self.error_spectrum[place - 1], self.error_spectrum[place]
+        return low * (1 - share[:, None]) + high * share[:, None]
+
+
+def save_model(
+    path: Path | str,
+    vae: KernelVAE,
+    aligner: Aligner,
+    noise_bins: Tensor,
+    error_spectrum: Tensor,
+    card: Mapping[str, Any],
+) -> None:
+    """Write a model; the weights in float16."""
+    path = Path(path)
+    tensors = {f"encoder.{k}": v.half() for k, v in vae.encoder.state_dict().items()}
+    tensors |= {f"decoder.{k}": v.half() for k, v in vae.decoder.state_dict().items()}
+    tensors |= {f"aligner.{k}": v.half() for k, v in aligner.state_dict().items()}
+    tensors |= {"noise_bins": noise_bins.float(), "error_spectrum": error_spectrum.float()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
+    save_file(tensors, temporary, {"format": FORMAT, "card": json.dumps(card)})
+    temporary.replace(path)
+
+
+@lru_cache(maxsize=4)
+def load_model(path: Path | str | None = None, device: str = "cpu") -> Model:
+    """Load a model once per file and device; the one shipped with the library by default.
+
+    Raises
+    ------
+    QpiError
+        If the file is missing, damaged or of another format.
+    """
+    path = SHIPPED if path is None else Path(path)
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with safe_open(path, "pt") as stream:
+            header = stream.metadata() or {}
+            if header.get("format") != FORMAT:
+                raise QpiError(
+                    f"{path}: expected a model of format {FORMAT}, found"
+                    f" {header.get('format', 'no format')}; train or download it again"
+                )
+            tensors = {name: stream.get_tensor(name).float() for name in stream.keys()}  # noqa: SIM118  # not a dict
+        card = json.loads(header["card"])
+        recipe = card["training"]
+        decoder = Decoder(recipe["vae_width"], 2)
+        aligner = Aligner(CHANNELS, SCALARS, recipe["aligner_width"])
+        decoder.load_state_dict(_part(tensors, "decoder."))
+        aligner.load_state_dict(_part(tensors, "aligner."))
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        if isinstance(error, QpiError):
+            raise
+        raise QpiError(f"{path}: the model cannot be loaded ({error})") from None
+    place = torch.device(device)
+    return Model(
+        decoder.to(place).eval(),
+        aligner.to(place).eval(),
+        tensors["noise_bins"].to(place),
+        tensors["error_spectrum"].to(place),
+        card,
+        digest,
+    )
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

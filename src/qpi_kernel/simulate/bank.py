@@ -1,0 +1,89 @@
+"""The kernel bank: many random kernels on disk, made once, with the family of each."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from qpi_kernel.errors import QpiError
+from qpi_kernel.progress import Progress, Steps
+from qpi_kernel.settings import settings, to_dict
+from qpi_kernel.simulate.families import FAMILIES, TRAINED, draw_kernel
+
+
+@settings
+class BankSettings:
+    """A recipe for a kernel bank.
+
+    Parameters
+    ----------
+    families : tuple of str
+        Families to draw from, in equal shares.
+    count : int
+        Number of kernels.
+    size : int
+        Pixels along each side; twice the network's window, so that ripples leave the window.
+    seed : int
+        Kernel i of a bank depends on (seed, i) alone.
+    """
+
+    families: tuple[str, ...] = TRAINED
+    count: int = 12000
+    size: int = 128
+    seed: int = 1
+
+
+def iter_make_bank(recipe: BankSettings, folder: Path | str) -> Steps[Path]:
+    """Make a bank: kernels.npy (count, size, size) float16 of L2 norm 1, and bank.json.
+
+    Raises
+    ------
+    QpiError
+        If a family is unknown or the folder cannot be written.
+    """
+    unknown = [name for name in recipe.families if name not in FAMILIES]
+    if unknown:
+        raise QpiError(f"unknown families {', '.join(unknown)}; known: {', '.join(FAMILIES)}")
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".kernels.{os.getpid()}.npy"
+        shape = (recipe.count, recipe.size, recipe.size)
+        kernels = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
+    except OSError as error:
+        raise QpiError(f"{folder}: the bank cannot be written ({error})") from None
+    labels = [recipe.families[i % len(recipe.families)] for i in range(recipe.count)]
+    try:
+        for index, family in enumerate(labels):
+            rng = np.random.default_rng([recipe.seed, index])
+            # Unit norm over 128 x 128 pixels leaves values near 1e-3, safe in float16 times 64.
+            kernels[index] = 64.0 * draw_kernel(family, rng, recipe.size)
+            if index % 50 == 0:
+                yield Progress(index / recipe.count, f"kernel {index} of {recipe.count}: {family}")
+        kernels.flush()
+        (folder / "bank.json").write_text(
+            json.dumps({"recipe": to_dict(recipe), "families": labels}), encoding="utf-8"
+        )
+        temporary.replace(folder / "kernels.npy")
+    finally:
+        temporary.unlink(missing_ok=True)
+    return folder
+
+
+def load_bank(folder: Path | str) -> tuple[npt.NDArray[np.float16], list[str]]:
+    """Open a bank: kernels (count, size, size), memory-mapped, and the family of each.
+
+    Raises
+    ------
+    QpiError
+        If the folder holds no bank.
+    """
+    folder = Path(folder)
+    try:
+        labels = json.loads((folder / "bank.json").read_text(encoding="utf-8"))["families"]
+        kernels = np.load(folder / "kernels.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise QpiError(f"{folder}: no kernel bank there ({error})") from None
+    return kernels, labels

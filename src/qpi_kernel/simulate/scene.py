@@ -1,0 +1,203 @@
+"""Maps of many scatterers with the truth beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+from scipy.spatial import cKDTree
+
+from qpi_kernel.convolution import Geometry, activation_spectrum, convolve
+from qpi_kernel.errors import QpiError
+from qpi_kernel.maps import make_map, pixel_nm
+from qpi_kernel.scatterers import Scatterers
+from qpi_kernel.simulate.materials import Material, find_material
+
+# Cores, which outshine the ripples, are left out of the signal-to-noise ratio.
+CORE_PX = 3.0
+
+
+@dataclass(frozen=True)
+class SimulatedMap:
+    """A map and everything that made it.
+
+    Parameters
+    ----------
+    didv, clean : xarray.DataArray, (bias, y, x)
+        The map with and without noise [a.u.]; the ripples have variance 1.
+    kernel : xarray.DataArray, (bias, y, x)
+        True kernel on a window centred on the scatterer, pixels as in the map [a.u.].
+    scatterers : Scatterers
+        All of them, with weights; some lie outside the map.
+    noise : array, shape (bias,)
+        Standard deviation of the white noise [a.u.].
+    ring_q : array, shape (bias,)
+        Wave vector of the ring by the dispersion of the material [1/nm].
+    """
+
+    didv: xr.DataArray
+    clean: xr.DataArray
+    kernel: xr.DataArray
+    scatterers: Scatterers
+    noise: npt.NDArray[np.float64]
+    ring_q: npt.NDArray[np.float64]
+
+
+def simulate_kernel(
+    material: str | Material,
+    *,
+    bias_mV: Sequence[float],
+    y_nm: npt.ArrayLike,
+    x_nm: npt.ArrayLike,
+) -> xr.DataArray:
+    """Return the kernel of one scatterer at the origin, (bias, y, x) [1/(eV nm^2)].
+
+    Raises
+    ------
+    QpiError
+        If the material is unknown or an axis has fewer than two points.
+    """
+    chosen = find_material(material) if isinstance(material, str) else material
+    y, x = np.asarray(y_nm, float), np.asarray(x_nm, float)
+    if y.size < 2 or x.size < 2:
+        raise QpiError(f"a kernel needs at least 2 x 2 points, got {y.size} x {x.size}")
+    planes = [chosen.kernel(y, x, float(bias) / 1e3) for bias in bias_mV]
+    return make_map(
+        np.stack(planes), bias_mV=bias_mV, y_nm=y, x_nm=x, units="1/(eV nm^2)", name="kernel",
+        attrs={"material": chosen.name},
+    )  # fmt: skip
+
+
+def simulate_map(
+    material: str | Material,
+    *,
+    bias_mV: Sequence[float],
+    size_nm: float,
+    pixels: int,
+    scatterers: int | Scatterers = 20,
+    snr: float = 10.0,
+    weight_spread: float = 0.15,
+    seed: int = 0,
+) -> SimulatedMap:
+    """Simulate a square map of many scatterers (Born level: kernels add up).
+
+    Parameters
+    ----------
+    material : str or Material
+    bias_mV : sequence of float
+        Sample biases [mV]; all slices share the scatterers.
+    size_nm : float
+        Side of the map [nm].
+    pixels : int
+        Pixels along each side.
+    scatterers : int or Scatterers
+        Number in the map (as many again per area stand in a margin outside), or the scatterers.
+    snr : float
+        Variance of the clean map outside 3 px of any scatterer over the variance of the white noise;
+        inf for none.
+    weight_spread : float
+        Standard deviation of the weights about 1.
+    seed : int
+
+    Raises
+    ------
+    QpiError
+        If a size is not positive or a bias lies where the material has no states.
+    """
+    if not (size_nm > 0 and pixels >= 16 and snr > 0):
+        raise QpiError(
+            f"a map needs a size > 0 nm, at least 16 pixels and an SNR > 0; got {size_nm} nm,"
+            f" {pixels} pixels, SNR {snr}"
+        )
+    if not isinstance(scatterers, Scatterers) and scatterers < 1:
+        raise QpiError(f"a map needs at least one scatterer, got {scatterers}")
+    chosen = find_material(material) if isinstance(material, str) else material
+    for bias in bias_mV:
+        low, high = chosen.energies_eV
+        if not low <= bias / 1e3 <= high:
+            raise QpiError(
+                f"{chosen.name} is known from {1e3 * low:g} to {1e3 * high:g} mV;"
+                f" {bias:g} mV lies outside"
+            )
+    rng = np.random.default_rng(seed)
+    axis = (np.arange(pixels) + 0.5) * size_nm / pixels
+    points = (
+        scatterers
+        if isinstance(scatterers, Scatterers)
+        else _draw_scatterers(rng, scatterers, size_nm, size_nm / pixels, weight_spread)
+    )
+    # The kernel reaches across the whole map: its window is twice as wide.
+    reach = np.arange(-pixels, pixels + 1) * size_nm / pixels
+    kernel = simulate_kernel(chosen, bias_mV=bias_mV, y_nm=reach, x_nm=reach)
+    geometry = Geometry(pixels, pixels, reach.size)
+    places = ((points.xy_nm - axis[0]) / (size_nm / pixels))[:, ::-1].copy()
+    spectrum = activation_spectrum(
+        geometry, torch.as_tensor(places), torch.as_tensor(points.weight.copy())
+    )
+    clean = convolve(geometry, spectrum, torch.as_tensor(kernel.values.astype(float))).numpy()
+
+    tree = cKDTree(places)
+    rows, columns = np.mgrid[:pixels, :pixels]
+    distance, _ = tree.query(np.column_stack([rows.ravel(), columns.ravel()]))
+    ripples = clean.reshape(len(clean), -1)[:, distance > CORE_PX]
+    if ripples.shape[1] < 16:
+        raise QpiError("the scatterers leave no pixel without a core; ask for fewer")
+    scale = ripples.std(axis=1)[:, None, None]
+    clean = clean / scale
+    noise = np.full(len(clean), snr**-0.5)
+    noisy = clean + noise[:, None, None] * rng.normal(size=clean.shape)
+    attrs = {"material": chosen.name, "source": f"simulated {chosen.name}", "seed": seed}
+
+    def as_map(values: npt.NDArray[np.float64], name: str) -> xr.DataArray:
+        return make_map(
+            values, bias_mV=bias_mV, y_nm=axis, x_nm=axis, units="a.u.", name=name, attrs=attrs
+        )
+
+    truth = make_map(
+        kernel.values / scale, bias_mV=bias_mV, y_nm=reach, x_nm=reach, units="a.u.", name="kernel",
+        attrs=attrs,
+    )  # fmt: skip
+    order = np.argsort(np.asarray(bias_mV, float), kind="stable")
+    return SimulatedMap(
+        as_map(noisy, "dI/dV"),
+        as_map(clean, "dI/dV without noise"),
+        truth,
+        points,
+        noise,
+        np.array([chosen.ring_q(bias_mV[i] / 1e3) for i in order]),
+    )
+
+
+def crop_kernel(kernel: xr.DataArray, window_nm: float) -> xr.DataArray:
+    """Cut a smaller window, still centred on the scatterer, out of a kernel."""
+    half = round(window_nm / pixel_nm(kernel)[1] / 2 - 0.5)
+    middle = kernel.sizes["x"] // 2
+    part = slice(middle - half, middle + half + 1)
+    return kernel.isel(y=part, x=part)
+
+
+def _draw_scatterers(
+    rng: np.random.Generator, count: int, size_nm: float, pixel: float, weight_spread: float
+) -> Scatterers:
+    """Scatter at random, no two closer than 4 px, on the map and a quarter of it around."""
+    margin = size_nm / 4
+    outside = round(count * ((size_nm + 2 * margin) ** 2 / size_nm**2 - 1))
+    places: list[npt.NDArray[np.float64]] = []
+    inside_left, outside_left = count, outside
+    for _ in range(10000 * (count + outside)):
+        if not (inside_left or outside_left):
+            break
+        place = rng.uniform(-margin, size_nm + margin, 2)
+        inside = bool(np.all((place > 0) & (place < size_nm)))
+        if not (inside_left if inside else outside_left):
+            continue
+        if places and np.min(np.linalg.norm(np.array(places) - place, axis=1)) < 4 * pixel:
+            continue
+        places.append(place)
+        inside_left, outside_left = inside_left - inside, outside_left - (not inside)
+    if inside_left:
+        raise QpiError(f"{count} scatterers do not fit into the map 4 px apart; ask for fewer")
+    weights = np.clip(1 + weight_spread * rng.normal(size=len(places)), 0.2, None)
+    return Scatterers(np.array(places), weights)

@@ -1,0 +1,141 @@
+"""Tight-binding models: a lattice, its orbitals and the hoppings between them.
+
+In the gauge that keeps the orbital positions tau,
+
+    H_mn(k) = sum_R t_mn(R) exp(-i k (R + tau_m - tau_n)),
+
+so that Fourier transforms of G(k) land on the atoms. Energies in eV, lengths in nm.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from qpi_kernel.errors import QpiError
+
+Floats = npt.NDArray[np.float64]
+Complexes = npt.NDArray[np.complex128]
+
+
+@dataclass(frozen=True)
+class Hopping:
+    """An amplitude t_mn(R): from orbital n in cell 0 to orbital m in the cell at R.
+
+    Parameters
+    ----------
+    cell : (int, int)
+        R in units of the lattice vectors.
+    to, start : int
+        Orbitals m and n.
+    amplitude_eV : complex
+        t_mn(R) [eV]; the Hermitian partner is added by the model.
+    """
+
+    cell: tuple[int, int]
+    to: int
+    start: int
+    amplitude_eV: complex
+
+
+@dataclass(frozen=True)
+class TightBinding:
+    """A crystal surface in tight binding.
+
+    Parameters
+    ----------
+    lattice_nm : array, shape (2, 2)
+        Lattice vectors as rows, (x, y) [nm].
+    orbitals_nm : array, shape (n, 2)
+        Positions tau of the orbitals in the cell [nm].
+    hoppings : tuple of Hopping
+        One of each Hermitian pair; on-site energies have cell (0, 0) and a real amplitude.
+    """
+
+    lattice_nm: Floats
+    orbitals_nm: Floats
+    hoppings: tuple[Hopping, ...]
+
+    def __post_init__(self) -> None:
+        if abs(np.linalg.det(self.lattice_nm)) < 1e-12:
+            raise QpiError("the lattice vectors are parallel")
+        for hopping in self.hoppings:
+            onsite = hopping.cell == (0, 0) and hopping.to == hopping.start
+            if onsite and abs(complex(hopping.amplitude_eV).imag) > 0:
+                raise QpiError(f"H is not Hermitian: on-site energy {hopping.amplitude_eV} eV")
+
+    @property
+    def orbital_count(self) -> int:
+        """Number of orbitals in the cell."""
+        return len(self.orbitals_nm)
+
+    @property
+    def reciprocal(self) -> Floats:
+        """Reciprocal lattice vectors as rows [1/nm]: a_i b_j = 2 pi delta_ij."""
+        return np.asarray(2 * np.pi * np.linalg.inv(self.lattice_nm).T)
+
+    def hamiltonian(self, kx: Floats, ky: Floats) -> Complexes:
+        """Return H(k) [eV], shape (*k, n, n), for wave vectors kx, ky [1/nm]."""
+        n = self.orbital_count
+        result = np.zeros((*np.shape(kx), n, n), dtype=np.complex128)
+        for hop in self.hoppings:
+            shift = (
+                np.asarray(hop.cell, float) @ self.lattice_nm
+                + self.orbitals_nm[hop.to]
+                - self.orbitals_nm[hop.start]
+            )
+            term = hop.amplitude_eV * np.exp(-1j * (kx * shift[0] + ky * shift[1]))
+            result[..., hop.to, hop.start] += term
+            if hop.cell != (0, 0) or hop.to != hop.start:
+                result[..., hop.start, hop.to] += np.conj(term)
+        return result
+
+
+def square_lattice(
+    a_nm: float, t_eV: float, t2_eV: float = 0.0, t3_eV: float = 0.0, onsite_eV: float = 0.0
+) -> TightBinding:
+    """One orbital on a square lattice.
+
+    E(k) = e0 + 2 t (cos kx a + cos ky a) + 4 t2 cos kx a cos ky a + 2 t3 (cos 2kx a + cos 2ky a).
+    """
+    cells = {(1, 0): t_eV, (0, 1): t_eV, (1, 1): t2_eV, (1, -1): t2_eV}
+    cells |= {(2, 0): t3_eV, (0, 2): t3_eV}
+    return _one_orbital(a_nm * np.eye(2), cells, onsite_eV)
+
+
+def triangular_lattice(
+    a_nm: float, t_eV: float, t2_eV: float = 0.0, onsite_eV: float = 0.0
+) -> TightBinding:
+    """One orbital on a triangular lattice, first (t) and second (t2) neighbours.
+
+    E(k) = e0 + 2 t [cos kx a + 2 cos(kx a / 2) cos(sqrt(3) ky a / 2)] + second neighbours.
+    """
+    vectors = a_nm * np.array([[1.0, 0.0], [0.5, np.sqrt(3) / 2]])
+    cells = {(1, 0): t_eV, (0, 1): t_eV, (1, -1): t_eV}
+    cells |= {(1, 1): t2_eV, (2, -1): t2_eV, (1, -2): t2_eV}
+    return _one_orbital(vectors, cells, onsite_eV)
+
+
+def rectangular_lattice(
+    a_nm: tuple[float, float], t_eV: tuple[float, float], diagonal_eV: float = 0.0
+) -> TightBinding:
+    """One orbital on a rectangular lattice, with different hopping along x and y."""
+    cells = {(1, 0): t_eV[0], (0, 1): t_eV[1], (1, 1): diagonal_eV, (1, -1): diagonal_eV}
+    return _one_orbital(np.diag(a_nm).astype(float), cells, 0.0)
+
+
+def honeycomb_lattice(a_nm: float, t_eV: float, mass_eV: float = 0.0) -> TightBinding:
+    """Two sites A, B on a honeycomb lattice: E = +- sqrt(mass^2 + |t f(k)|^2)."""
+    vectors = a_nm * np.array([[1.0, 0.0], [0.5, np.sqrt(3) / 2]])
+    orbitals = np.array([[0.0, 0.0], (vectors[0] + vectors[1]) / 3])
+    hoppings = [Hopping((0, 0), 0, 0, mass_eV), Hopping((0, 0), 1, 1, -mass_eV)]
+    hoppings += [Hopping(cell, 0, 1, t_eV) for cell in ((0, 0), (1, 0), (0, 1))]
+    return TightBinding(vectors, orbitals - 0.0, tuple(hoppings))
+
+
+def _one_orbital(
+    lattice: Floats, cells: dict[tuple[int, int], float], onsite: float
+) -> TightBinding:
+    hoppings = [Hopping((0, 0), 0, 0, onsite)]
+    hoppings += [Hopping(cell, 0, 0, t) for cell, t in cells.items() if t]
+    return TightBinding(np.asarray(lattice, float), np.zeros((1, 2)), tuple(hoppings))
