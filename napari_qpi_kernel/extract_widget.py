@@ -94,11 +94,11 @@ class ExtractWidget(QWidget):
         for panel in (self.maps, self.scatterers, self.settings, self.results):
             column.addWidget(panel)
         column.addStretch()
-        scroll = _Column()
-        scroll.setWidget(inside)
+        self._column = _Column()
+        self._column.setWidget(inside)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
+        layout.addWidget(self._column)
         layout.addWidget(self.status)
 
     def cancel(self) -> None:
@@ -189,6 +189,7 @@ class ExtractWidget(QWidget):
         viewer.reset_view()
         show_in_q_viewer(viewer, self, fft_layer(outcome, names["kernel FFT"]))
         self.results.add(names["kernel"], outcome)
+        self._column.ensureWidgetVisible(self.results)
         self.status.setText(
             f"{names['kernel']}: {outcome.assessment.verdict}. Kernel and spread lie beside the"
             " map; reconstruction and residual are hidden on top of it."

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari.viewer import ViewerModel
 
 DEBOUNCE_MS = 150
+EDGE_SHARE = 1 / 150  # line width of a region as a share of the map's width
 PAST = ("added", "removed", "changed")
 
 
@@ -175,13 +176,14 @@ class MapPanel(QGroupBox):
         self.refresh()
 
     def _draw_region(self) -> None:
+        x0, _, x1, _ = extent_nm(self.layer)
         shapes = self._viewer.add_shapes(
             ndim=2,
             name=f"{self.layer.name} [region]",
             units=("nm", "nm"),
             axis_labels=("y", "x"),
             edge_color="cyan",
-            edge_width=float(self.layer.scale[-1]),
+            edge_width=EDGE_SHARE * (x1 - x0),
             face_color="transparent",
             metadata={KEY: {"kind": "region"}},
         )

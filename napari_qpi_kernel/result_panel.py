@@ -21,6 +21,7 @@ from napari_qpi_kernel.extraction import Outcome
 if TYPE_CHECKING:
     from qpi_kernel.assess import Assessment
 
+MANY = 3  # biases whose numbers are written out; of more, the median and the range
 COLOURS = {"good": "#2ea043", "doubtful": "#d97706", "untrusted": "#dc2626"}
 
 
@@ -111,6 +112,10 @@ def verdict_html(assessment: "Assessment") -> str:
 def _number(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
+    if isinstance(value, list | tuple) and len(value) > MANY:
+        ordered = sorted(value)
+        middle, low, high = ordered[len(value) // 2], ordered[0], ordered[-1]
+        return f"{_number(middle)} ({_number(low)} to {_number(high)})"
     if isinstance(value, list | tuple):
         return ", ".join(_number(item) for item in value)
     return str(value)
