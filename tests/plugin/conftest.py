@@ -32,7 +32,7 @@ def simulated():
     from qpi_kernel.simulate import simulate_map
 
     return simulate_map(
-        "ag111", bias_mV=[-20.0, 0.0, 30.0], size_nm=30.0, pixels=80, scatterers=7, snr=20.0, seed=2
+        "ag111", bias_mV=[-20.0, 5.0, 30.0], size_nm=30.0, pixels=80, scatterers=7, snr=20.0, seed=2
     )
 
 
@@ -62,14 +62,16 @@ def open_dock(qtbot):
         dock.settings.more.widgets["samples"].value = 4
         return dock
 
-    yield open_it
-    wait_for_threads()
+    return open_it
 
 
-def wait_for_threads():
+@pytest.fixture(autouse=True)
+def threads_end():
+    """Let no thread of one test reach into the next."""
+    yield
     from qtpy.QtCore import QThreadPool
 
-    assert QThreadPool.globalInstance().waitForDone(60000)
+    assert QThreadPool.globalInstance().waitForDone(60_000)
 
 
 @pytest.fixture

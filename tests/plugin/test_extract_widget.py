@@ -1,0 +1,298 @@
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+from napari.layers import Image, Points
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from napari_qpi_kernel.bridge import KEY
+from napari_qpi_kernel.qspace_viewer import TITLE
+from qpi_kernel.read import read_file, select_didv
+
+KINDS = ("kernel", "kernel spread", "reconstruction", "residual", "scatterers")
+# Only against hanging for ever: a busy machine of two cores needs some ten seconds.
+HANG_MS = 120_000
+
+
+def click(qtbot, button):
+    assert button.isEnabled(), button.toolTip()
+    qtbot.mouseClick(button, Qt.LeftButton)
+
+
+def wait_until_idle(qtbot, dock):
+    qtbot.waitUntil(lambda: dock.settings.cancel.isEnabled() is False, timeout=HANG_MS)
+
+
+def extract(qtbot, dock):
+    click(qtbot, dock.settings.extract)
+    wait_until_idle(qtbot, dock)
+
+
+def names(viewer):
+    return [layer.name for layer in viewer.layers]
+
+
+def q_viewers():
+    import napari
+
+    return [each for each in list(napari.Viewer._instances) if each.title == TITLE]
+
+
+def test_a_day_with_it(
+    make_napari_viewer, qtbot, add_map, open_dock, screenshot, tmp_path, monkeypatch
+):
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1280, 720)
+    add_map(viewer, bias=None)
+    dock = open_dock(viewer)
+    assert dock.problem() == ""
+    assert viewer.scene.camera.orientation2d == ("up", "right")
+
+    viewer.dims.set_point(0, 30.0)
+    assert dock.maps.energy.text() == "E = 30.0 mV"
+    assert viewer.canvas.overlays.text.text == "E = 30.0 mV"
+
+    click(qtbot, dock.maps.draw)
+    region = viewer.layers["Ag [region]"]
+    region.add_rectangles(np.array([[4.0, 3.0], [4.0, 27.0], [26.0, 27.0], [26.0, 3.0]]))
+    qtbot.waitUntil(lambda: dock.maps.size.text().startswith("24.00 × 22.00 nm"))
+    assert "x 3.00 to 27.00 nm, y 4.00 to 26.00 nm" in dock.maps.size.text()
+
+    click(qtbot, dock.scatterers.find)
+    wait_until_idle(qtbot, dock)
+    found = viewer.layers["Ag [scatterers]"]
+    assert len(found.data) > 0
+    assert dock.scatterers.layer == found
+    found.selected_data = {0}
+    found.remove_selected()
+    found.add([[15.0, 15.0]])
+    qtbot.waitUntil(lambda: dock.scatterers.count.text().startswith(f"{len(found.data)} "))
+    screenshot(viewer, "points")
+
+    click(qtbot, dock.settings.extract)
+    assert not dock.settings.extract.isEnabled()
+    wait_until_idle(qtbot, dock)
+    assert {f"Ag [{kind}]" for kind in KINDS} <= set(names(viewer))
+    screenshot(viewer, "result")
+    for kind in KINDS[:4]:
+        layer = viewer.layers[f"Ag [{kind}]"]
+        assert layer.scale == pytest.approx([0.375, 0.375])
+        assert [str(unit) for unit in layer.units] == ["nanometer", "nanometer"]
+        assert layer.axis_labels == ("y", "x")
+        facts = json.loads(json.dumps(layer.metadata[KEY]))
+        assert facts["bias_mV"] == [30.0]
+        assert facts["recipe"]["settings"]["region_nm"] == pytest.approx([3, 4, 27, 26])
+        assert facts["assessment"]["verdict"] == dock.results.outcome.assessment.verdict
+    world = viewer.layers["Ag [reconstruction]"].extent.world
+    assert np.all(world[0] > [3.5, 2.5])
+    assert np.all(world[1] < [26.5, 27.5])
+
+    map_right = viewer.layers["Ag"].extent.world[1][-1]
+    kernel, spread = viewer.layers["Ag [kernel]"], viewer.layers["Ag [kernel spread]"]
+    for layer in (kernel, spread):
+        assert layer.visible
+        assert layer.extent.world[0][-1] > map_right
+    assert kernel.extent.world[0][0] > spread.extent.world[1][0]
+    assert dock.results.outcome.assessment.verdict in dock.results.verdict.text()
+
+    (q_viewer,) = q_viewers()
+    fft = q_viewer.layers["Ag [kernel FFT]"]
+    assert [str(unit) for unit in fft.units] == ["1 / nanometer"] * 2
+    side = kernel.data.shape[0] * 0.375
+    assert fft.scale == pytest.approx([2 * np.pi / side] * 2, rel=1e-3)
+    screenshot(q_viewer, "q_space")
+
+    path = tmp_path / "kernel.tif"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+    click(qtbot, dock.results.tiff)
+    wait_until_idle(qtbot, dock)
+    saved = select_didv(read_file(path))
+    np.testing.assert_array_equal(saved.values[0], kernel.data)
+    assert np.diff(saved["x"].values) == pytest.approx(0.375)
+
+    folder = tmp_path / "result"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(folder))
+    click(qtbot, dock.results.folder)
+    wait_until_idle(qtbot, dock)
+    assert {"kernel.tif", "kernel.gsf", "recipe.json", "figure.png"} <= {
+        file.name for file in folder.iterdir()
+    }
+
+    extract(qtbot, dock)
+    assert "Ag [kernel 2]" in names(viewer)
+    np.testing.assert_array_equal(viewer.layers["Ag [kernel]"].data, kernel.data)
+    assert viewer.layers["Ag [kernel 2]"].extent.world[0][-1] > kernel.extent.world[1][-1]
+    assert dock.results.results.count() == 2
+    assert len(q_viewers()) == 1
+
+
+def test_cancel_frees_the_dock_at_once(make_napari_viewer, qtbot, add_map, open_dock):
+    viewer = make_napari_viewer()
+    add_map(viewer)
+    dock = open_dock(viewer)
+    click(qtbot, dock.settings.extract)
+    qtbot.waitUntil(lambda: dock.settings.bar.value() > 0, timeout=HANG_MS)
+    click(qtbot, dock.settings.cancel)
+    assert dock.status.text() == "Cancelled."
+    assert dock.settings.extract.isEnabled()
+    before = names(viewer)
+    qtbot.wait(500)
+    assert names(viewer) == before == ["Ag"]
+
+
+def test_blind_extraction_shows_what_it_found(make_napari_viewer, qtbot, add_map, open_dock):
+    viewer = make_napari_viewer()
+    add_map(viewer)
+    dock = open_dock(viewer)
+    extract(qtbot, dock)
+    points = viewer.layers["Ag [scatterers]"]
+    assert points.visible
+    assert len(points.data) == len(dock.results.outcome.extraction.scatterers)
+    assert dock.results.outcome.recipe["scatterers"] is None
+
+
+def test_all_energies_give_stacks(make_napari_viewer, qtbot, add_map, open_dock):
+    viewer = make_napari_viewer()
+    add_map(viewer, bias=None)
+    dock = open_dock(viewer)
+    dock.maps.all_energies.setChecked(True)
+    extract(qtbot, dock)
+    kernel = viewer.layers["Ag [kernel]"]
+    assert kernel.data.shape[0] == 3
+    assert kernel.metadata[KEY]["bias_mV"] == [-20, 5, 30]
+    (q_viewer,) = q_viewers()
+    viewer.dims.set_point(0, 5)
+    assert viewer.canvas.overlays.text.text == "E = 5.0 mV"
+    assert q_viewer.dims.current_step[0] == viewer.dims.current_step[0]
+    assert q_viewer.canvas.overlays.text.text == viewer.canvas.overlays.text.text
+
+
+def test_extract_is_off_with_the_reason(make_napari_viewer, qtbot, add_map, open_dock):
+    viewer = make_napari_viewer()
+    dock = open_dock(viewer)
+    assert not dock.settings.extract.isEnabled()
+    assert "open a map first" in dock.settings.reason.text()
+    add_map(viewer)
+    assert dock.settings.extract.isEnabled()
+
+    points = viewer.add_points(ndim=2, name="mine")
+    dock.scatterers.layers.choose(points)
+    assert "mine holds no points" in dock.settings.reason.text()
+    points.add([[15.0, 15.0]])
+    qtbot.waitUntil(dock.settings.extract.isEnabled)
+
+    click(qtbot, dock.maps.draw)
+    far = np.array([[90.0, 90], [90, 99], [99, 99], [99, 90]])
+    viewer.layers["Ag [region]"].add_rectangles(far)
+    qtbot.waitUntil(lambda: "outside the map" in dock.settings.reason.text())
+    assert not dock.settings.extract.isEnabled()
+    viewer.layers.remove("Ag [region]")
+    assert dock.settings.extract.isEnabled()
+
+
+def test_bad_maps_end_in_one_sentence(make_napari_viewer, qtbot, add_map, open_dock, simulated):
+    viewer = make_napari_viewer()
+    flat = simulated.didv.copy(data=np.ones_like(simulated.didv.values))
+    add_map(viewer, didv=flat)
+    dock = open_dock(viewer)
+    extract(qtbot, dock)
+    assert names(viewer) == ["Ag"]
+    assert dock.status.text()
+    assert "Traceback" not in dock.status.text()
+    assert "please report" not in dock.status.text()
+    assert dock.settings.extract.isEnabled()
+
+
+def test_points_far_away_end_in_one_sentence(make_napari_viewer, qtbot, add_map, open_dock):
+    viewer = make_napari_viewer()
+    add_map(viewer)
+    dock = open_dock(viewer)
+    dock.scatterers.layers.choose(viewer.add_points([[900.0, 900.0]], name="far"))
+    extract(qtbot, dock)
+    assert "lies in the map" in dock.status.text()
+    assert names(viewer) == ["Ag", "far"]
+
+
+def test_deleting_the_map_during_a_run_is_harmless(make_napari_viewer, qtbot, add_map, open_dock):
+    viewer = make_napari_viewer()
+    add_map(viewer)
+    dock = open_dock(viewer)
+    click(qtbot, dock.settings.extract)
+    viewer.layers.clear()
+    wait_until_idle(qtbot, dock)
+    assert "Ag [kernel]" in names(viewer)
+    assert "open a map first" in dock.settings.reason.text()
+
+
+def test_closing_the_window_during_a_run_cancels(make_napari_viewer, qtbot, add_map, open_dock):
+    viewer = make_napari_viewer()
+    add_map(viewer)
+    dock = open_dock(viewer)
+    click(qtbot, dock.settings.extract)
+    job = dock._job
+    viewer.close()
+    qtbot.waitUntil(job._stop.is_set)
+    assert q_viewers() == []
+
+
+def test_two_viewers_do_not_mix(make_napari_viewer, qtbot, add_map, open_dock):
+    first, second = make_napari_viewer(), make_napari_viewer()
+    add_map(first, name="one")
+    add_map(second, name="two")
+    docks = [open_dock(viewer) for viewer in (first, second)]
+    assert [dock.maps.layer.name for dock in docks] == ["one", "two"]
+    extract(qtbot, docks[1])
+    assert names(first) == ["one"]
+    assert "two [kernel]" in names(second)
+
+
+def test_results_are_not_offered_as_maps(make_napari_viewer, qtbot, add_map, open_dock):
+    viewer = make_napari_viewer()
+    layer = add_map(viewer)
+    dock = open_dock(viewer)
+    extract(qtbot, dock)
+    assert dock.maps.layers.count() == 1
+    layer.name = "renamed"
+    assert dock.maps.layers.currentText() == "renamed"
+
+
+def test_scatterers_go_to_csv_and_back(
+    make_napari_viewer, qtbot, add_map, open_dock, tmp_path, monkeypatch
+):
+    viewer = make_napari_viewer()
+    add_map(viewer)
+    dock = open_dock(viewer)
+    dock.scatterers.layers.choose(viewer.add_points([[3.0, 4.0], [5.0, 6.5]], name="mine"))
+    path = str(tmp_path / "points.csv")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (path, ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (path, ""))
+    click(qtbot, dock.scatterers.save)
+    click(qtbot, dock.scatterers.load)
+    loaded = viewer.layers["Ag [scatterers]"]
+    assert isinstance(loaded, Points)
+    np.testing.assert_allclose(loaded.data, [[3.0, 4.0], [5.0, 6.5]])
+    (tmp_path / "points.csv").write_text("a,b\n1,2\n")
+    click(qtbot, dock.scatterers.load)
+    assert len(viewer.layers) == 3
+
+
+def test_a_bare_picture_is_calibrated_as_a_copy(make_napari_viewer, qtbot, open_dock):
+    viewer = make_napari_viewer()
+    bare = viewer.add_image(np.random.default_rng(0).normal(size=(40, 60)), name="photo")
+    dock = open_dock(viewer)
+    assert "photo: it has no size in nm" in dock.settings.reason.text()
+    form = dock.maps.calibration
+    assert not form.add.isEnabled()
+    form.width_nm.setValue(30)
+    form.height_nm.setValue(20)
+    form.first_mV.setValue(-12)
+    click(qtbot, form.add)
+    copy = viewer.layers["photo [calibrated]"]
+    assert isinstance(copy, Image)
+    assert copy.scale == pytest.approx([0.5, 0.5])
+    assert dock.maps.layer == copy
+    assert dock.maps.energy.text() == "E = -12.0 mV"
+    assert bare.scale.tolist() == [1, 1]
