@@ -1,8 +1,9 @@
 """How far a kernel is to be trusted: numbers, a verdict and its reasons.
 
-No single number tells a kernel from a handsome piece of noise. The test that no prior can pass alone
-is the agreement of two kernels from the two halves of the map, against what shuffled scatterers
-give; beside it stand the error bars, the residual, and how far the data had to pull the prior.
+No single number tells a kernel from a handsome piece of noise. The test that no prior can pass
+alone is the agreement of two kernels from the two halves of the map, against what shuffled
+scatterers give; beside it stand the error bars, the residual, and how far the data had to pull the
+prior.
 """
 
 from collections.abc import Mapping
@@ -162,15 +163,15 @@ def _structure(ratio: float, result: Extraction, index: int) -> str:
     share = sum(power for power, _ in worst) / total
     tail = f"; {share:.0%} of it lies around points {names}" if share > 0.15 else ""
     return (
-        f"the residual is {ratio:.1f} times the white noise: the map holds structure that one kernel"
-        f" at these scatterers does not explain{tail}"
+        f"the residual is {ratio:.1f} times the white noise: the map holds structure that one"
+        f" kernel at these scatterers does not explain{tail}"
     )
 
 
 def _praise(numbers: Mapping[str, list[float]], index: int) -> str:
     return (
-        f"the two halves of the map agree (similarity {numbers['half_agreement'][index]:.2f}, chance"
-        f" {numbers['half_agreement_chance'][index]:.2f}), the residual is"
+        f"the two halves of the map agree (similarity {numbers['half_agreement'][index]:.2f},"
+        f" chance {numbers['half_agreement_chance'][index]:.2f}), the residual is"
         f" {numbers['residual_over_noise'][index]:.2f} times the noise and the error bars are"
         f" {numbers['spread_over_kernel'][index]:.0%} of the kernel"
     )

@@ -2,8 +2,8 @@
 
     Y(r) = sum_j w_j A(r - r_j)
 
-The activation map X = sum_j w_j delta(r - r_j) lives on a canvas half a window wider than the map on
-every side, so that scatterers outside the map count and nothing wraps round. Positions are
+The activation map X = sum_j w_j delta(r - r_j) lives on a canvas half a window wider than the map
+on every side, so that scatterers outside the map count and nothing wraps round. Positions are
 sub-pixel: X is given by its exact band-limited spectrum
 
     X(q) = sum_j w_j exp(-i q r_j),
@@ -72,22 +72,24 @@ def activation_spectrum(geometry: Geometry, rows_columns: Tensor, weights: Tenso
 
 
 def kernel_spectrum(geometry: Geometry, kernel: Tensor) -> Tensor:
-    """Return the spectrum of a kernel (..., K, K) placed with its scatterer at the canvas origin."""
+    """Return the spectrum of a kernel (..., K, K), its scatterer at the canvas origin."""
     rows, columns = geometry.canvas
     pad = (0, columns - geometry.window, 0, rows - geometry.window)
     placed = torch.nn.functional.pad(kernel, pad)
     placed = torch.roll(placed, (-geometry.half, -geometry.half), (-2, -1))
-    return torch.fft.rfft2(placed)
+    spectrum: Tensor = torch.fft.rfft2(placed)
+    return spectrum
 
 
 def convolve(geometry: Geometry, spectrum: Tensor, kernel: Tensor) -> Tensor:
     """Return the map M a (..., height, width) of a kernel a (..., K, K) at the scatterers."""
-    full = torch.fft.irfft2(spectrum * kernel_spectrum(geometry, kernel), s=geometry.canvas)
+    spectral = spectrum * kernel_spectrum(geometry, kernel)
+    full: Tensor = torch.fft.irfft2(spectral, s=geometry.canvas)
     return full[..., : geometry.height, : geometry.width]
 
 
 def correlate(geometry: Geometry, spectrum: Tensor, field: Tensor) -> Tensor:
-    """Return the back-projection M^T y (..., K, K) of a map y: what the scatterers see around them."""
+    """Return the back-projection M^T y (..., K, K) of a map: what the scatterers see around."""
     full = torch.fft.irfft2(spectrum.conj() * map_spectrum(geometry, field), s=geometry.canvas)
     return cut_window(geometry, full)
 
@@ -96,7 +98,8 @@ def map_spectrum(geometry: Geometry, field: Tensor) -> Tensor:
     """Return the spectrum of a map on the canvas, zero outside the map."""
     rows, columns = geometry.canvas
     pad = (0, columns - geometry.width, 0, rows - geometry.height)
-    return torch.fft.rfft2(torch.nn.functional.pad(field, pad))
+    spectrum: Tensor = torch.fft.rfft2(torch.nn.functional.pad(field, pad))
+    return spectrum
 
 
 def cut_window(geometry: Geometry, full: Tensor) -> Tensor:

@@ -114,7 +114,7 @@ def iter_locate(didv: xr.DataArray, settings: LocateSettings | None = None) -> S
 
 
 def suggest_window_nm(didv: xr.DataArray) -> float:
-    """Return a kernel window [nm]: eight wavelengths of the finest strong ripple, at most half the map.
+    """Return a kernel window [nm]: eight wavelengths of the finest strong ripple, or half the map.
 
     The ripple is read off the power spectrum: the wave vector below which nine tenths of the power
     above the noise floor lies, averaged over the slices.
@@ -182,7 +182,7 @@ def _blobs(image: Floats, sigma: float, sign: float, threshold: float) -> _Blobs
         response, min_distance=distance, threshold_abs=threshold, exclude_border=False
     )
     heights = response[tuple(peaks.T)]
-    # Counting what exceeds the threshold, with saturation: one crash site must not decide the scale.
+    # What exceeds the threshold counts with saturation: one crash site must not decide the scale.
     excess = np.minimum(heights, 4 * threshold) / threshold - 1
     # A wide core fills more pixels than the corrugation of the lattice that scatters as much.
     score = float(np.sum(excess) * np.sqrt(sigma))

@@ -54,8 +54,8 @@ class Grid:
         """Return positions (n, 2) as (row, column) [px] and weights."""
         origin = np.array([self.didv["x"].values[0], self.didv["y"].values[0]])
         places = ((scatterers.xy_nm - origin) / self.pixel)[:, ::-1].copy()
-        kind = {"dtype": self.field.dtype, "device": self.field.device}
-        return torch.as_tensor(places, **kind), torch.as_tensor(scatterers.weight.copy(), **kind)
+        weights = scatterers.weight.copy()
+        return torch.as_tensor(places).to(self.field), torch.as_tensor(weights).to(self.field)
 
     def from_pixels(self, places: Tensor, weights: Tensor, like: Scatterers) -> Scatterers:
         """Return the scatterers at pixel positions (row, column)."""

@@ -1,4 +1,4 @@
-"""The linear problem: which kernel, convolved with the scatterers, gives the map?
+"""The linear problem: the kernel that, convolved with the scatterers, gives the map.
 
     Y = M a + B b + noise,      M: convolution with the activation map, B: smooth background.
 
@@ -73,7 +73,7 @@ class NormalEquations:
         return replace(self, rows_columns=rows_columns, weights=weights)
 
     def with_mask(self, mask: Tensor) -> "NormalEquations":
-        """Return the same maps with fewer measured pixels; the background terms stay as they are."""
+        """Return the same maps with fewer measured pixels and the same background terms."""
         return replace(
             self, mask=mask, field=self.field * mask, basis=_orthonormal(self.basis * mask)
         )
@@ -123,5 +123,5 @@ def background_terms(geometry: Geometry, degree: int, like: Tensor) -> Tensor:
 
 
 def _orthonormal(terms: Tensor) -> Tensor:
-    basis = torch.linalg.qr(terms.flatten(1).T.double())[0].T
+    basis: Tensor = torch.linalg.qr(terms.flatten(1).T.double())[0].T
     return basis.to(terms.dtype).reshape(terms.shape)

@@ -2,12 +2,12 @@
 
     a = argmin |P(Y - M a)|^2 / sigma^2 + (a - a0)^T T^-1 (a - a0)
 
-The prior error T = R R^T is stationary in the weighted domain (kernel times sqrt(r^2 + c^2)) with the
-spectrum S(|q|) that the trained network showed on kernels it had not seen: R = s w^-1 F^H S^1/2 F.
-With a = a0 + R u the problem is (1 + R^T M^T P M R / sigma^2) u = rhs, well conditioned where the
-data are silent, and conjugate gradients need few steps. Drawing the right hand side with noise gives
-samples of the posterior, hence the spread, and the scales of T and sigma that explain the data best
-(expectation maximisation).
+The prior error T = R R^T is stationary in the weighted domain (kernel times sqrt(r^2 + c^2)) with
+the spectrum S(|q|) that the trained network showed on kernels it had not seen:
+R = s w^-1 F^H S^1/2 F. With a = a0 + R u the problem is (1 + R^T M^T P M R / sigma^2) u = rhs, well
+conditioned where the data are silent, and conjugate gradients need few steps. Drawing the right
+hand side with noise gives samples of the posterior, hence the spread, and the scales of T and sigma
+that explain the data best (expectation maximisation).
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,8 @@ class Prior:
 
     def _filter(self, image: Tensor) -> Tensor:
         spectral = torch.fft.rfft2(image) * self.root_spectrum
-        return torch.fft.irfft2(spectral, s=image.shape[-2:])
+        filtered: Tensor = torch.fft.irfft2(spectral, s=image.shape[-2:])
+        return filtered
 
 
 def solve(

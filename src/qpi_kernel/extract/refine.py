@@ -17,7 +17,7 @@ from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.scatterers import Scatterers
 
 WEIGHT_SPREAD = 0.7
-# A new scatterer must explain this many standard deviations and be worth this much of a typical one.
+# A new scatterer must explain this many standard deviations, and be this much of a typical one.
 ADD_SIGMA, ADD_WEIGHT = 7.0, 0.5
 DROP_WEIGHT = 0.15
 

@@ -52,7 +52,7 @@ class Model:
     sha256: str
 
     def predict(self, statistics: Statistics) -> tuple[Tensor, Tensor]:
-        """Return weighted kernels (batch, 64, 64) of root mean square about 1, and S (batch, bins)."""
+        """Return weighted kernels (batch, 64, 64), root mean square about 1; S (batch, bins)."""
         with torch.inference_mode():
             mean, _ = self.aligner(statistics.images, statistics.scalars)
             kernels = self.decoder(mean)

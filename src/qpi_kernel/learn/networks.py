@@ -1,8 +1,8 @@
 """The two networks: a VAE of kernels, and the aligner that finds its latent code from a map.
 
 Both are fully convolutional on 64 x 64 px images: space-to-depth by 4 first, so that a step costs a
-laptop tenths of a second, then residual blocks at 16 x 16 and 8 x 8. A kernel enters multiplied with
-`radial_weight` and divided by its root mean square; sign is kept.
+laptop tenths of a second, then residual blocks at 16 x 16 and 8 x 8. A kernel enters multiplied
+with `radial_weight` and divided by its root mean square; sign is kept.
 """
 
 import torch
@@ -24,7 +24,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, width, h, w) to the same shape."""
-        h = self.conv1(functional.silu(self.norm1(x)))
+        h: Tensor = self.conv1(functional.silu(self.norm1(x)))
         h = self.conv2(functional.silu(self.norm2(h)))
         return x + h
 
@@ -47,7 +47,8 @@ class Attention(nn.Module):
         q, k, v = qkv.transpose(-2, -1).unbind(1)
         mixed = functional.scaled_dot_product_attention(q, k, v)
         mixed = mixed.transpose(-2, -1).reshape(batch, width, height, breadth)
-        return x + self.out(mixed)
+        change: Tensor = self.out(mixed)
+        return x + change
 
 
 class Encoder(nn.Module):

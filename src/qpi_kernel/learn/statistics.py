@@ -26,8 +26,8 @@ class Statistics:
     Parameters
     ----------
     images : Tensor, shape (batch, CHANNELS, 64, 64)
-        Back-projection per squared weight, Tikhonov estimates (all times `radial_weight`, in units of
-        `scale`) and autocorrelation.
+        Back-projection per squared weight, Tikhonov estimates (all times `radial_weight`, in units
+        of `scale`) and autocorrelation.
     scalars : Tensor, shape (batch, SCALARS)
         Log of noise over signal in the middle Tikhonov estimate; log of the sum of squared weights.
     scale : Tensor, shape (batch,)

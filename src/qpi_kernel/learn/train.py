@@ -96,7 +96,8 @@ def iter_train_vae(
         active = (divergence.detach().mean(0) > 0.05).sum()
         yield Progress(
             (step + 1) / recipe.vae_steps,
-            f"vae {step + 1}: error {float(error.detach()):.4f}, {int(active)} of {active_size(mean)} active",
+            f"vae {step + 1}: error {float(error.detach()):.4f},"
+            f" {int(active)} of {mean[0].numel()} latent dimensions active",
         )
     return model.eval()
 
@@ -133,11 +134,6 @@ def iter_train_aligner(
             f"latent error {float(latent.detach()):.4f}",
         )
     return model.eval()
-
-
-def active_size(mean: Tensor) -> int:
-    """Return the number of latent dimensions of one kernel."""
-    return mean[0].numel()
 
 
 def _central(kernels: Tensor) -> Tensor:

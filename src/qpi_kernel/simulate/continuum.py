@@ -157,5 +157,5 @@ def _scattering(mass: float, phase_shift: float, absorption: float) -> complex:
 
 
 def _upper_root(square: complex) -> complex:
-    root = np.sqrt(complex(square))
+    root = complex(np.sqrt(complex(square)))
     return root if root.imag >= 0 else -root

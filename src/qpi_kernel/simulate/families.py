@@ -23,13 +23,14 @@ DECAY_PX = (6.0, 300.0)
 
 def draw_kernel(family: str, rng: np.random.Generator, size: int) -> npt.NDArray[np.float32]:
     """Draw one kernel of a family, shape (size, size), scatterer at pixel size // 2, L2 norm 1."""
-    axis = np.arange(size) - size // 2.0
+    axis = np.arange(size, dtype=np.float64) - size // 2
     kernel = FAMILIES[family](rng, axis)
     kernel = _blur(kernel, _log_uniform(rng, 0.3, 0.9))
     norm = np.linalg.norm(kernel)
     if not np.isfinite(norm) or norm == 0:
         raise FloatingPointError(f"family {family} gave a kernel of norm {norm}")
-    return (kernel / norm * rng.choice([-1.0, 1.0])).astype(np.float32)
+    sign = float(rng.choice([-1.0, 1.0]))
+    return (kernel / norm * sign).astype(np.float32)
 
 
 def parabolic(rng: np.random.Generator, axis: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """Surfaces with known bands: one entry each, with its source.
 
-The ring of a material lies at a wave vector that follows from its dispersion, so that extraction can
-be checked against a formula and not against another program.
+The ring of a material lies at a wave vector that follows from its dispersion, so that extraction
+can be checked against a formula and not against another program.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,8 @@ class Material:
     kernel : callable (y_nm, x_nm, energy_eV) -> array
         delta rho [1/(eV nm^2)] on the axes y (ny,) and x (nx,), scatterer at the origin.
     ring_q : callable (energy_eV) -> float
-        Wave vector of the ring (for lattices: along a lattice vector) [1/nm]; NaN where there is none.
+        Wave vector of the ring (for lattices: along a lattice vector) [1/nm]; NaN where there is
+        none.
     energies_eV : (low, high)
         Range in which the model holds.
     """
@@ -147,9 +148,6 @@ def _triangular_ring(energy_eV: float, *, a_nm: float, t_eV: float) -> float:
     return float(4 * np.arccos(cosine) / a_nm)
 
 
-_SQUARE = {"a_nm": 0.4, "t_eV": -0.1}
-_TRIANGULAR = {"a_nm": 0.35, "t_eV": -0.1}
-
 MATERIALS: dict[str, Material] = {
     material.name: material
     for material in (
@@ -174,12 +172,13 @@ MATERIALS: dict[str, Material] = {
         ),
         Material(
             "square", "one orbital on a square lattice, t = -0.1 eV", "toy model",
-            partial(_square, **_SQUARE), partial(_square_ring, **_SQUARE), (-0.39, 0.39),
+            partial(_square, a_nm=0.4, t_eV=-0.1), partial(_square_ring, a_nm=0.4, t_eV=-0.1),
+            (-0.39, 0.39),
         ),
         Material(
             "triangular", "one orbital on a triangular lattice, t = -0.1 eV", "toy model",
-            partial(_triangular, **_TRIANGULAR), partial(_triangular_ring, **_TRIANGULAR),
-            (-0.59, 0.29),
+            partial(_triangular, a_nm=0.35, t_eV=-0.1),
+            partial(_triangular_ring, a_nm=0.35, t_eV=-0.1), (-0.59, 0.29),
         ),
     )
 }  # fmt: skip

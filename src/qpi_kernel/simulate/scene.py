@@ -95,8 +95,8 @@ def simulate_map(
     scatterers : int or Scatterers
         Number in the map (as many again per area stand in a margin outside), or the scatterers.
     snr : float
-        Variance of the clean map outside 3 px of any scatterer over the variance of the white noise;
-        inf for none.
+        Variance of the clean map outside 3 px of any scatterer over the variance of the white
+        noise; inf for none.
     weight_spread : float
         Standard deviation of the weights about 1.
     seed : int
