@@ -7,6 +7,7 @@ from napari.layers import Layer
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QLabel,
+    QProgressBar,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -68,6 +69,10 @@ class ExtractWidget(QWidget):
         self.scatterers = ScatterersPanel(napari_viewer)
         self.settings = SettingsPanel()
         self.results = ResultPanel()
+        # Bar and status stay in view below the scrolling column.
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.status.setContentsMargins(10, 4, 10, 8)
@@ -99,6 +104,7 @@ class ExtractWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._column)
+        layout.addWidget(self.bar)
         layout.addWidget(self.status)
 
     def cancel(self) -> None:
@@ -121,6 +127,7 @@ class ExtractWidget(QWidget):
         reason = self.problem()
         self.scatterers.find.setEnabled(not busy and not self.maps.problem())
         self.settings.show_state(busy, reason)
+        self.bar.setVisible(busy)
         self.results.setEnabled(not busy)
 
     def _request(self) -> Request:
@@ -140,13 +147,18 @@ class ExtractWidget(QWidget):
         """Run `steps` in the thread and hand its result to `done`."""
         job = Job(steps, self)
         self._job = job
-        job.progressed.connect(self.settings.show_progress)
+        self.bar.setValue(0)
+        job.progressed.connect(self._show_progress)
         job.returned.connect(done)
         job.failed.connect(self.status.setText)
         job.ended.connect(self._on_ended)
         self.status.setText(what)
         self._refresh()
         job.start()
+
+    def _show_progress(self, fraction: float, message: str) -> None:
+        self.bar.setValue(round(1000 * fraction))
+        self.status.setText(f"{message[:1].upper()}{message[1:]} …")
 
     def _on_ended(self) -> None:
         self._job = None

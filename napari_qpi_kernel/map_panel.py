@@ -200,14 +200,17 @@ class MapPanel(QGroupBox):
 
 
 def is_map(layer: Layer) -> bool:
-    """Tell whether a layer can be a map: a grey image (y, x) or (bias, y, x), not a result."""
+    """Tell whether a layer can be a map: a grey image (y, x) or (bias, y, x), not a result.
+
+    The topography beside a dI/dV map does not count; its channel can be opened as a map.
+    """
     kind = layer.metadata.get(KEY, {}).get("kind", "map")
     return (
         isinstance(layer, Image)
         and layer.ndim in (2, 3)
         and not layer.rgb
         and not layer.multiscale
-        and kind in ("map", "topography")
+        and kind == "map"
     )
 
 

@@ -65,7 +65,9 @@ def file_layers(dataset: Any, path: Path, channel: str | None = None) -> list[La
         layers.append(
             map_to_layer(topography, f"{path.stem} topography", kind="topography", facts=facts)
         )
-    name = f"{path.stem} dI/dV" if channel is None else f"{path.stem} {chosen}"
+    # A channel taken for want of a lock-in signal must not pass for dI/dV.
+    stand_in = "stands in" in str(didv.attrs.get("channel_reason", ""))
+    name = f"{path.stem} {chosen if channel or stand_in else 'dI/dV'}"
     layers.append(map_to_layer(didv, name, facts=facts))
     for note in dataset.attrs.get("notes", ()):
         show_warning(f"{path.name}: {note}")

@@ -1,4 +1,4 @@
-"""The third step of the dock: how to extract, the button, Cancel and the progress."""
+"""The third step of the dock: how to extract, with the buttons that start and stop it."""
 
 from typing import Any
 
@@ -8,7 +8,6 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QWidget,
 )
@@ -44,11 +43,6 @@ class SettingsPanel(QGroupBox):
         self.cancel = QPushButton("Cancel")
         self.reason = QLabel()
         self.reason.setWordWrap(True)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.bar.setTextVisible(False)
-        self.message = QLabel()
-        self.message.setWordWrap(True)
         buttons = QWidget()
         row = QHBoxLayout(buttons)
         row.setContentsMargins(0, 0, 0, 0)
@@ -64,8 +58,6 @@ class SettingsPanel(QGroupBox):
         layout.addRow(self.machine)
         layout.addRow(buttons)
         layout.addRow(self.reason)
-        layout.addRow(self.bar)
-        layout.addRow(self.message)
         self._layout = layout
         self.show_state(False, "")
 
@@ -80,12 +72,3 @@ class SettingsPanel(QGroupBox):
         self.cancel.setEnabled(busy)
         self.reason.setText(f"Extract needs: {reason}." if reason and not busy else "")
         self._layout.setRowVisible(self.reason, bool(self.reason.text()))
-        for widget in (self.bar, self.message):
-            self._layout.setRowVisible(widget, busy)
-        if not busy:
-            self.show_progress(0.0, "")
-
-    def show_progress(self, fraction: float, message: str) -> None:
-        """Move the bar to `fraction` (0 to 1) and say what is being done."""
-        self.bar.setValue(round(1000 * fraction))
-        self.message.setText(message)

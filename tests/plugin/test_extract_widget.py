@@ -134,7 +134,7 @@ def test_cancel_frees_the_dock_at_once(make_napari_viewer, qtbot, add_map, open_
     add_map(viewer)
     dock = open_dock(viewer)
     click(qtbot, dock.settings.extract)
-    qtbot.waitUntil(lambda: dock.settings.bar.value() > 0, timeout=HANG_MS)
+    qtbot.waitUntil(lambda: dock.bar.value() > 0, timeout=HANG_MS)
     click(qtbot, dock.settings.cancel)
     assert dock.status.text() == "Cancelled."
     assert dock.settings.extract.isEnabled()

@@ -79,6 +79,8 @@ def test_a_real_createc_image_shows_its_channel(make_napari_viewer, data_dir):
     assert facts["attrs"]["channel"] == didv.attrs["channel"]
     assert facts["attrs"]["channel_reason"]
     assert len(facts["channels"]) > 1
+    # This file has no lock-in channel, and what stands in for it must not be called dI/dV.
+    assert layer.name == "A200622.083153 topography"
     np.testing.assert_array_equal(layer.data, didv.values[0])
     extent = layer.extent.world
     for axis, dim in enumerate(("y", "x")):
