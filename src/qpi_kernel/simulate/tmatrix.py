@@ -23,7 +23,9 @@ Complexes = npt.NDArray[np.complex128]
 def local_green(
     model: TightBinding, energy_eV: float, broadening_eV: float, mesh: int
 ) -> Complexes:
-    """Return G0(0, E) of one cell [1/eV], shape (n, n): the mean of G0(k) over the Brillouin zone.
+    """Return G0(0, E) between the orbitals of one cell [1/eV], shape (n, n).
+
+    This is the mean of exp(i k (tau_m - tau_n)) G0_mn(k) over the Brillouin zone.
 
     Parameters
     ----------
@@ -35,7 +37,9 @@ def local_green(
     first, second = np.meshgrid(fractions, fractions, indexing="ij")
     b1, b2 = model.reciprocal
     kx, ky = first * b1[0] + second * b2[0], first * b1[1] + second * b2[1]
-    return np.asarray(_green(model, kx, ky, energy_eV, broadening_eV).mean(axis=(0, 1)))
+    phase = np.exp(1j * (np.stack([kx, ky], -1) @ model.orbitals_nm.T))
+    green = _green(model, kx, ky, energy_eV, broadening_eV)
+    return np.asarray((phase[..., :, None] * green * phase[..., None, :].conj()).mean(axis=(0, 1)))
 
 
 def t_matrix(green: Complexes, potential_eV: Complexes) -> Complexes:
