@@ -17,6 +17,8 @@ from qpi_kernel.simulate.materials import Material, find_material
 
 # Cores, which outshine the ripples, are left out of the signal-to-noise ratio.
 CORE_PX = 3.0
+# Scatterers per pixel; discs of 4 px dropped at random jam at 0.044.
+DENSEST = 0.03
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,15 @@ def simulate_kernel(
     Raises
     ------
     QpiError
-        If the material is unknown or an axis has fewer than two points.
+        If the material is unknown, there is no bias or an axis has fewer than two points.
     """
     chosen = find_material(material) if isinstance(material, str) else material
     y, x = np.asarray(y_nm, float), np.asarray(x_nm, float)
-    if y.size < 2 or x.size < 2:
-        raise QpiError(f"a kernel needs at least 2 x 2 points, got {y.size} x {x.size}")
+    if y.size < 2 or x.size < 2 or len(bias_mV) == 0:
+        raise QpiError(
+            f"a kernel needs at least one bias and 2 x 2 points, got {len(bias_mV)} and"
+            f" {y.size} x {x.size}"
+        )
     planes = [chosen.kernel(y, x, float(bias) / 1e3) for bias in bias_mV]
     return make_map(
         np.stack(planes), bias_mV=bias_mV, y_nm=y, x_nm=x, units="1/(eV nm^2)", name="kernel",
@@ -104,17 +109,20 @@ def simulate_map(
     Raises
     ------
     QpiError
-        If a size is not positive or a bias lies where the material has no states.
+        If a size is not positive, a bias lies where the material has no states or the scatterers
+        do not fit into the map.
     """
     if not (size_nm > 0 and pixels >= 16 and snr > 0):
         raise QpiError(
             f"a map needs a size > 0 nm, at least 16 pixels and an SNR > 0; got {size_nm} nm,"
             f" {pixels} pixels, SNR {snr}"
         )
-    if not isinstance(scatterers, Scatterers) and scatterers < 1:
-        raise QpiError(f"a map needs at least one scatterer, got {scatterers}")
+    count = len(scatterers) if isinstance(scatterers, Scatterers) else scatterers
+    if count < 1:
+        raise QpiError(f"a map needs at least one scatterer, got {count}")
     chosen = find_material(material) if isinstance(material, str) else material
-    for bias in bias_mV:
+    biases = sorted(float(bias) for bias in bias_mV)
+    for bias in biases:
         low, high = chosen.energies_eV
         if not low <= bias / 1e3 <= high:
             raise QpiError(
@@ -130,11 +138,13 @@ def simulate_map(
     )
     # The kernel reaches across the whole map: its window is twice as wide.
     reach = np.arange(-pixels, pixels + 1) * size_nm / pixels
-    kernel = simulate_kernel(chosen, bias_mV=bias_mV, y_nm=reach, x_nm=reach)
+    kernel = simulate_kernel(chosen, bias_mV=biases, y_nm=reach, x_nm=reach)
     geometry = Geometry(pixels, pixels, reach.size)
     places = ((points.xy_nm - axis[0]) / (size_nm / pixels))[:, ::-1].copy()
+    # The canvas is periodic: what stands beyond the reach of the kernel would come in elsewhere.
+    near = np.all((places > -pixels) & (places < 2 * pixels), axis=1)
     spectrum = activation_spectrum(
-        geometry, torch.as_tensor(places), torch.as_tensor(points.weight.copy())
+        geometry, torch.as_tensor(places), torch.as_tensor(points.weight * near)
     )
     clean = convolve(geometry, spectrum, torch.as_tensor(kernel.values.astype(float))).numpy()
 
@@ -145,6 +155,8 @@ def simulate_map(
     if ripples.shape[1] < 16:
         raise QpiError("the scatterers leave no pixel without a core; ask for fewer")
     scale = ripples.std(axis=1)[:, None, None]
+    if not near.any() or not scale.all():
+        raise QpiError("the scatterers leave no ripples in the map; move them closer")
     clean = clean / scale
     noise = np.full(len(clean), snr**-0.5)
     noisy = clean + noise[:, None, None] * rng.normal(size=clean.shape)
@@ -152,21 +164,20 @@ def simulate_map(
 
     def as_map(values: npt.NDArray[np.float64], name: str) -> xr.DataArray:
         return make_map(
-            values, bias_mV=bias_mV, y_nm=axis, x_nm=axis, units="a.u.", name=name, attrs=attrs
+            values, bias_mV=biases, y_nm=axis, x_nm=axis, units="a.u.", name=name, attrs=attrs
         )
 
     truth = make_map(
-        kernel.values / scale, bias_mV=bias_mV, y_nm=reach, x_nm=reach, units="a.u.", name="kernel",
+        kernel.values / scale, bias_mV=biases, y_nm=reach, x_nm=reach, units="a.u.", name="kernel",
         attrs=attrs,
     )  # fmt: skip
-    order = np.argsort(np.asarray(bias_mV, float), kind="stable")
     return SimulatedMap(
         as_map(noisy, "dI/dV"),
         as_map(clean, "dI/dV without noise"),
         truth,
         points,
         noise,
-        np.array([chosen.ring_q(bias_mV[i] / 1e3) for i in order]),
+        np.array([chosen.ring_q(bias / 1e3) for bias in biases]),
     )
 
 
@@ -182,9 +193,11 @@ def _draw_scatterers(
     rng: np.random.Generator, count: int, size_nm: float, pixel: float, weight_spread: float
 ) -> Scatterers:
     """Scatter at random, no two closer than 4 px, on the map and a quarter of it around."""
+    if count > DENSEST * (size_nm / pixel) ** 2:
+        raise QpiError(f"{count} scatterers do not fit into the map 4 px apart; ask for fewer")
     margin = size_nm / 4
     outside = round(count * ((size_nm + 2 * margin) ** 2 / size_nm**2 - 1))
-    places: list[npt.NDArray[np.float64]] = []
+    places = np.empty((count + outside, 2))
     inside_left, outside_left = count, outside
     for _ in range(10000 * (count + outside)):
         if not (inside_left or outside_left):
@@ -193,11 +206,12 @@ def _draw_scatterers(
         inside = bool(np.all((place > 0) & (place < size_nm)))
         if not (inside_left if inside else outside_left):
             continue
-        if places and np.min(np.linalg.norm(np.array(places) - place, axis=1)) < 4 * pixel:
+        drawn = count + outside - inside_left - outside_left
+        if np.any(np.sum((places[:drawn] - place) ** 2, axis=1) < (4 * pixel) ** 2):
             continue
-        places.append(place)
+        places[drawn] = place
         inside_left, outside_left = inside_left - inside, outside_left - (not inside)
-    if inside_left:
+    if inside_left or outside_left:
         raise QpiError(f"{count} scatterers do not fit into the map 4 px apart; ask for fewer")
     weights = np.clip(1 + weight_spread * rng.normal(size=len(places)), 0.2, None)
-    return Scatterers(np.array(places), weights)
+    return Scatterers(places, weights)
