@@ -5,7 +5,6 @@ The header holds the format version and the model card as JSON; nothing in the f
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.files import replacing
 from qpi_kernel.learn.networks import Aligner, Decoder, KernelVAE
 from qpi_kernel.learn.statistics import CHANNELS, SCALARS, Statistics
 
@@ -75,17 +75,25 @@ def save_model(
     error_spectrum: Tensor,
     card: Mapping[str, Any],
 ) -> None:
-    """Write a model; the weights in float16."""
+    """Write a model; the weights in float16.
+
+    Raises
+    ------
+    QpiError
+        If the file cannot be written.
+    """
     path = Path(path)
     tensors = {f"encoder.{k}": v.half() for k, v in vae.encoder.state_dict().items()}
     tensors |= {f"decoder.{k}": v.half() for k, v in vae.decoder.state_dict().items()}
     tensors |= {f"aligner.{k}": v.half() for k, v in aligner.state_dict().items()}
     tensors |= {"noise_bins": noise_bins.float(), "error_spectrum": error_spectrum.float()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     tensors = {name: value.contiguous() for name, value in tensors.items()}
-    save_file(tensors, temporary, {"format": FORMAT, "card": json.dumps(card)})
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, {"format": FORMAT, "card": json.dumps(card)})
+    except (OSError, SafetensorError) as error:
+        raise QpiError(f"{path}: the model cannot be written ({error})") from None
 
 
 @lru_cache(maxsize=4)

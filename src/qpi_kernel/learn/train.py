@@ -6,17 +6,17 @@ training sees the data an uninterrupted one would have seen.
 """
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.files import replacing
 from qpi_kernel.learn.networks import Aligner, KernelVAE
 from qpi_kernel.learn.scenes import draw_scene, pick_kernels, weighted_kernels
 from qpi_kernel.learn.statistics import CHANNELS, SCALARS, WINDOW
@@ -168,10 +168,13 @@ def _save(
     tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    save_file(tensors, temporary, {"step": str(step), "recipe": json.dumps(to_dict(recipe))})
-    temporary.replace(path)
+    facts = {"step": str(step), "recipe": json.dumps(to_dict(recipe))}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, facts)
+    except (OSError, SafetensorError) as error:
+        raise QpiError(f"{path}: the checkpoint cannot be written ({error})") from None
 
 
 def _resume(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> int:
