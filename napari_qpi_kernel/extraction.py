@@ -12,7 +12,7 @@ from qpi_kernel import __version__
 from qpi_kernel.progress import Progress, Steps, scaled
 
 if TYPE_CHECKING:
-    from qpi_kernel.assess import Assessment
+    from qpi_kernel.assessment import Assessment
     from qpi_kernel.extract.result import Extraction
     from qpi_kernel.scatterers import Scatterers
 
@@ -83,7 +83,7 @@ def iter_locate_request(request: Request) -> Steps["Scatterers"]:
 def iter_extract_request(request: Request) -> Steps[Outcome]:
     """Extract, assess and transform, as was asked for; runs in the thread."""
     yield Progress(0.0, "preparing (the first run loads the model)")
-    from qpi_kernel.assess import assess
+    from qpi_kernel.assessment import assess
     from qpi_kernel.extract import iter_extract
     from qpi_kernel.qspace import kernel_fft
 

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_qpi_kernel.extraction import Outcome
 
 if TYPE_CHECKING:
-    from qpi_kernel.assess import Assessment
+    from qpi_kernel.assessment import Assessment
 
 MANY = 3  # biases whose numbers are written out; of more, the median and the range
 COLOURS = {"good": "#2ea043", "doubtful": "#d97706", "untrusted": "#dc2626"}

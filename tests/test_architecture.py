@@ -137,7 +137,7 @@ def test_public_names_are_the_stored_ones_and_documented():
 
 
 def test_no_public_name_is_hidden_by_its_module():
-    # Importing qpi_kernel.assess would put the module in place of the function qpi_kernel.assess;
+    # Importing qpi_kernel.assessment would put the module in place of the function qpi_kernel.assessment;
     # lazy_loader guards against it since 0.6.
     outcome = run_python(
         "import importlib, pkgutil, types, qpi_kernel\n"

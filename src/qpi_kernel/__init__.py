@@ -16,7 +16,7 @@ except PackageNotFoundError:
 _getattr, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "assess": ["Assessment", "assess"],
+        "assessment": ["Assessment", "assess"],
         "errors": ["QpiError"],
         "export": ["ExportError", "export_result", "write_map"],
         "export.simulation": ["write_simulation"],

@@ -13,7 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from qpi_kernel import qspace
-from qpi_kernel.assess import Assessment
+from qpi_kernel.assessment import Assessment
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.maps import pixel_nm
 

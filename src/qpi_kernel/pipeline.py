@@ -11,7 +11,7 @@ import xarray as xr
 from pydantic import Field
 
 from qpi_kernel import __version__
-from qpi_kernel.assess import Assessment, assess
+from qpi_kernel.assessment import Assessment, assess
 from qpi_kernel.errors import QpiError
 from qpi_kernel.extract.engine import iter_extract
 from qpi_kernel.extract.result import Extraction

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 import xarray as xr
 
-from qpi_kernel.assess import Assessment
+from qpi_kernel.assessment import Assessment
 from qpi_kernel.errors import QpiError
 from qpi_kernel.export import ExportError, export_result, methods_text, write_map
 from qpi_kernel.maps import make_map, pixel_nm

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from qpi_kernel.assess import Assessment
+from qpi_kernel.assessment import Assessment
 from qpi_kernel.figures import result_figure
 
 VERDICT = Assessment("doubtful", ("residual 1.6 times the noise",), {})

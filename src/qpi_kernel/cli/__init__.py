@@ -1,4 +1,4 @@
-"""The command line `qpi-kernel`: look at a file, extract, replay, simulate."""
+"""The command line `qpi-kernel`: look at a file, extract, replay, simulate, train."""
 
 import json
 import sys
@@ -10,6 +10,7 @@ import numpy as np
 from cyclopts import App, CycloptsError, Parameter
 
 from qpi_kernel import __version__
+from qpi_kernel.cli import learning
 from qpi_kernel.cli.arguments import Biases, Device, Out, Region, Size
 from qpi_kernel.cli.running import run_and_write, say
 from qpi_kernel.errors import QpiError
@@ -246,6 +247,10 @@ def demo(*, out: Out = Path("demo"), device: Device = "auto") -> None:
     for reason in result.assessment.reasons:
         say(f"- {reason}")
     say(f"All files are in {out}: look at {out / 'figure.png'} first.")
+
+
+for command in (learning.train, learning.evaluate, learning.models):
+    app.command(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -32,7 +32,7 @@ def run_and_write(
     from qpi_kernel.export import export_result
     from qpi_kernel.pipeline import iter_run
 
-    result = _watched(iter_run(file, settings, scatterers=scatterers))
+    result = watched(iter_run(file, settings, scatterers=scatterers))
     try:
         path = Path(os.path.relpath(file, out)).as_posix()
     except ValueError:  # another drive
@@ -46,7 +46,7 @@ def run_and_write(
     return result
 
 
-def _watched(steps: Steps[T]) -> T:
+def watched(steps: Steps[T]) -> T:
     """Run to the end, with a progress bar where somebody is looking."""
     if not sys.stderr.isatty():
         return drain(steps)

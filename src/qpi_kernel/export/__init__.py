@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from qpi_kernel import __version__
-from qpi_kernel.assess import Assessment
+from qpi_kernel.assessment import Assessment
 from qpi_kernel.export.formats import (
     ExportError,
     plain_attrs,

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qpi_kernel import __version__
-from qpi_kernel.assess import Assessment
+from qpi_kernel.assessment import Assessment
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.figures import quantity
 from qpi_kernel.maps import pixel_nm

@@ -227,7 +227,7 @@ def _near(scatterers: Scatterers, grid: Grid) -> Scatterers:
     half = grid.window // 2
     size = torch.tensor(grid.field.shape[-2:], device=places.device)
     keep = ((places > -half) & (places < size + half)).all(-1).cpu().numpy()
-    inside = ((places > -0.5) & (places < size - 0.5)).all(-1).cpu().numpy()
+    inside = ((places > -1) & (places < size)).all(-1).cpu().numpy()
     if not inside.any():
         raise QpiError(
             f"none of the {len(scatterers)} scatterers lies in the map; mark at least one, or leave"

@@ -122,16 +122,17 @@ def load_model(path: Path | str | None = None, device: str = "cpu") -> Model:
         aligner = Aligner(CHANNELS, SCALARS, recipe["aligner_width"])
         decoder.load_state_dict(_part(tensors, "decoder."))
         aligner.load_state_dict(_part(tensors, "aligner."))
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        if isinstance(error, QpiError):
-            raise
+        noise_bins, error_spectrum = tensors["noise_bins"], tensors["error_spectrum"]
+    except QpiError:
+        raise
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise QpiError(f"{path}: the model cannot be loaded ({error})") from None
     place = torch.device(device)
     return Model(
         decoder.to(place).eval(),
         aligner.to(place).eval(),
-        tensors["noise_bins"].to(place),
-        tensors["error_spectrum"].to(place),
+        noise_bins.to(place),
+        error_spectrum.to(place),
         card,
         digest,
     )

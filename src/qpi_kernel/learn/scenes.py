@@ -27,9 +27,10 @@ class Scene:
         True kernels [unit of the map].
     field, mask : Tensor, shape (batch, height, width)
         The maps, background taken off, and where they were measured.
-    spectrum : Tensor, complex
-        X(q) of the positions that the extraction is told, window 64 px.
-    geometry : Geometry
+    places : Tensor, shape (batch, n, 2)
+    weights : Tensor, shape (batch, n)
+        Positions (row, column) [px] and weights that the extraction is told; weight 0 is no
+        scatterer.
     noise : Tensor, shape (batch,)
     snr : Tensor, shape (batch,)
         Variance of the clean ripples (cores cut out) over variance of the white noise.
@@ -40,8 +41,8 @@ class Scene:
     kernel: Tensor
     field: Tensor
     mask: Tensor
-    spectrum: Tensor
-    geometry: Geometry
+    places: Tensor
+    weights: Tensor
     noise: Tensor
     snr: Tensor
 
@@ -97,7 +98,7 @@ def draw_scene(
     wide = Geometry(height, width, size)
     margin = 24.0
     area = (height + 2 * margin) * (width + 2 * margin) / (height * width)
-    counts = np.exp(rng.uniform(*np.log(scatterers), batch)) * area
+    counts = _log_uniform(rng, scatterers, batch) * area
     counts = np.maximum(counts.astype(int), 2)
     most = int(counts.max())
     exists = torch.as_tensor(np.arange(most) < counts[:, None], dtype=torch.float32)
@@ -110,11 +111,11 @@ def draw_scene(
         rng.uniform(8, [height - 8, width - 8], (batch, 2, 2)), dtype=torch.float32
     )
     spread = rng.uniform(0, 0.4, (batch, 1))
-    weights = 1 + spread * rng.normal(size=(batch, most))
+    strengths = 1 + spread * rng.normal(size=(batch, most))
     flips = (
         rng.random((batch, most)) < rng.choice([0.0, 0.3], (batch, 1), p=[0.85, 0.15])
     ) * -2 + 1
-    weights = torch.as_tensor(weights * flips, dtype=torch.float32) * exists
+    weights = torch.as_tensor(strengths * flips, dtype=torch.float32) * exists
 
     spectrum = activation_spectrum(wide, places.to(device), weights.to(device))
     clean = convolve(wide, spectrum, kernels)
@@ -124,9 +125,7 @@ def draw_scene(
     energy = 2 * rippled.abs().square().sum((-2, -1)) / (wide.canvas[0] * wide.canvas[1]) ** 2
     # The activation fills the map and its margin, the canvas beyond is empty.
     variance = energy * wide.canvas[0] * wide.canvas[1] / (height * width * area)
-    ratio = torch.as_tensor(np.exp(rng.uniform(*np.log(snr), batch)), dtype=torch.float32).to(
-        device
-    )
+    ratio = torch.as_tensor(_log_uniform(rng, snr, batch), dtype=torch.float32).to(device)
     sigma = (variance / ratio).sqrt()
     noisy = clean + sigma[:, None, None] * _nuisance(rng, batch, height, width).to(device)
 
@@ -157,13 +156,19 @@ def draw_scene(
     start = size // 2 - WINDOW // 2
     kernel = kernels[:, start : start + WINDOW, start : start + WINDOW]
     return Scene(
-        statistics, weighted_kernels(kernel), kernel, centred, mask, told_spectrum, narrow,
-        sigma, ratio,
+        statistics, weighted_kernels(kernel), kernel, centred, mask, told_places, told, sigma, ratio
     )  # fmt: skip
 
 
+def _log_uniform(
+    rng: np.random.Generator, limits: tuple[float, float], count: int
+) -> npt.NDArray[np.float64]:
+    low, high = np.log(limits)
+    return np.exp(rng.uniform(low, high, count))
+
+
 def _nuisance(rng: np.random.Generator, batch: int, height: int, width: int) -> Tensor:
-    """White noise of unit variance and, in half of the scenes each, row offsets and a background."""
+    """White noise of variance 1 and, in half of the scenes each, row offsets and a background."""
     white = rng.normal(size=(batch, height, width))
     rows = rng.normal(size=(batch, height, 1)) * rng.choice([0.0, 0.3], (batch, 1, 1))
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]

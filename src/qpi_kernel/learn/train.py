@@ -7,10 +7,12 @@ training sees the data an uninterrupted one would have seen.
 
 import json
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -43,23 +45,23 @@ class TrainSettings:
         Weights of the aligner's losses: latent code against the frozen encoder (the paper's loss),
         and decoded kernel against the truth.
     vae_width, aligner_width : int
-        Channels of the networks at 16 x 16.
+        Channels of the networks at 16 x 16, a multiple of 8.
     seed : int
     checkpoint_every : int
         Steps between checkpoints.
     """
 
-    vae_steps: int = 5000
-    aligner_steps: int = 3600
-    batch: int = 32
-    learning_rate: float = 1e-3
-    kl_weight: float = 1e-5
-    latent_weight: float = 0.1
-    decoded_weight: float = 1.0
-    vae_width: int = 64
-    aligner_width: int = 80
-    seed: int = 1
-    checkpoint_every: int = 200
+    vae_steps: Annotated[int, Field(ge=1)] = 5000
+    aligner_steps: Annotated[int, Field(ge=1)] = 3600
+    batch: Annotated[int, Field(ge=1)] = 32
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    kl_weight: Annotated[float, Field(ge=0)] = 1e-5
+    latent_weight: Annotated[float, Field(ge=0)] = 0.1
+    decoded_weight: Annotated[float, Field(ge=0)] = 1.0
+    vae_width: Annotated[int, Field(ge=8, multiple_of=8)] = 64
+    aligner_width: Annotated[int, Field(ge=8, multiple_of=8)] = 80
+    seed: Annotated[int, Field(ge=0)] = 1
+    checkpoint_every: Annotated[int, Field(ge=1)] = 200
 
 
 def build_vae(recipe: TrainSettings) -> KernelVAE:

@@ -34,7 +34,7 @@ class BankSettings:
     families: Annotated[tuple[str, ...], Field(min_length=1)] = TRAINED
     count: Annotated[int, Field(ge=1)] = 12000
     size: Annotated[int, Field(ge=64)] = 128
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0)] = 1
 
 
 def iter_make_bank(recipe: BankSettings, folder: Path | str) -> Steps[Path]:

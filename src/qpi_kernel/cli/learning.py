@@ -1,0 +1,79 @@
+"""Commands about models: train one, measure it, say what is installed."""
+
+import json
+import os
+from pathlib import Path
+
+from qpi_kernel.cli.arguments import Device, Out
+from qpi_kernel.cli.running import say, watched
+from qpi_kernel.settings import load
+
+
+def train(*, out: Out, recipe: Path | None = None, device: Device = "auto") -> None:
+    """Make the kernel bank, train VAE and aligner, calibrate, write a model file.
+
+    Called again with the same folder, it goes on where it stopped. The default recipe is the one of
+    the shipped model: under two hours on two CPU cores.
+
+    Parameters
+    ----------
+    recipe
+        A .toml or .json file with the recipe (name, bank, validation, training).
+    """
+    from qpi_kernel.extract.engine import choose_device
+    from qpi_kernel.learn.build import ModelRecipe, iter_build_model
+
+    chosen = load(ModelRecipe, recipe) if recipe else ModelRecipe()
+    path = watched(iter_build_model(chosen, out, choose_device(device)))
+    say(f"wrote {path}")
+
+
+def evaluate(*, out: Out, model: Path | None = None, scenes: int = 40) -> None:
+    """Score all methods on families that training never saw; write and print the table.
+
+    Parameters
+    ----------
+    model
+        A model file; by default the shipped one.
+    scenes
+        Scenes per family and signal-to-noise ratio.
+    """
+    from qpi_kernel.evaluate import iter_evaluate, markdown
+    from qpi_kernel.learn.build import EVALUATION
+    from qpi_kernel.learn.model import load_model
+    from qpi_kernel.simulate.bank import iter_make_bank, load_bank
+
+    loaded = load_model(model)
+    folder = out / "held_out_bank"
+    if not (folder / "kernels.npy").exists():
+        watched(iter_make_bank(EVALUATION, folder))
+    bank, families = load_bank(folder)
+    file = None if model is None else str(model)
+    scores = watched(iter_evaluate(bank, families, scenes=scenes, model=file))
+    table = markdown(scores)
+    rows = [
+        {
+            "family": score.family,
+            "snr": score.snr,
+            "method": score.method,
+            "similarity": score.similarity.tolist(),
+        }
+        for score in scores
+    ]
+    text = json.dumps({"model": loaded.card["name"], "sha256": loaded.sha256, "scores": rows})
+    for name, content in (("evaluation.json", text), ("evaluation.md", table)):
+        temporary = out / f".{name}.{os.getpid()}.part"
+        temporary.write_text(content, encoding="utf-8")
+        temporary.replace(out / name)
+    say(table)
+
+
+def models() -> None:
+    """Say which model is installed, what it was trained on and what it never saw."""
+    from qpi_kernel.learn.model import SHIPPED, load_model
+
+    model = load_model()
+    say(f"{model.card['name']}: {SHIPPED}")
+    say(f"  sha256    {model.sha256}")
+    say(f"  trained   {', '.join(model.card['families'])}")
+    say(f"  held out  {', '.join(model.card['held_out'])}")

@@ -1,0 +1,72 @@
+"""From a recipe to a model file: bank, VAE, aligner, calibration, in one folder that resumes."""
+
+from dataclasses import field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from qpi_kernel.learn.calibrate import iter_calibrate
+from qpi_kernel.learn.model import save_model
+from qpi_kernel.learn.train import TrainSettings, iter_train_aligner, iter_train_vae
+from qpi_kernel.progress import Steps, scaled
+from qpi_kernel.settings import settings, to_dict
+from qpi_kernel.simulate.bank import BankSettings, iter_make_bank, load_bank
+from qpi_kernel.simulate.families import HELD_OUT
+
+# Same families as the training, other kernels: what the error bars are calibrated on.
+VALIDATION = BankSettings(count=420, seed=3)
+# Families that no training draws from.
+EVALUATION = BankSettings(families=HELD_OUT, count=400, seed=2)
+
+
+@settings
+class ModelRecipe:
+    """Everything that makes a model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    bank, validation : BankSettings
+        Kernels for training and for the calibration of the prior's error.
+    training : TrainSettings
+    """
+
+    name: str = "qpi-kernel-v1"
+    bank: BankSettings = field(default_factory=BankSettings)
+    validation: BankSettings = field(default_factory=lambda: VALIDATION)
+    training: TrainSettings = field(default_factory=TrainSettings)
+
+
+def iter_build_model(recipe: ModelRecipe, folder: Path | str, device: torch.device) -> Steps[Path]:
+    """Make a model; what an earlier call left in the folder is taken up where it stopped.
+
+    Returns
+    -------
+    Steps of Path
+        The model file, `folder`/`name`.safetensors.
+    """
+    folder = Path(folder)
+    banks = []
+    for part, (name, bank) in enumerate((("bank", recipe.bank), ("validation", recipe.validation))):
+        if not (folder / name / "kernels.npy").exists():
+            yield from scaled(iter_make_bank(bank, folder / name), 0.05 * part, 0.05 * (part + 1))
+        banks.append(np.array(load_bank(folder / name)[0]))
+    vae = yield from scaled(iter_train_vae(recipe.training, banks[0], folder, device), 0.1, 0.3)
+    aligner = yield from scaled(
+        iter_train_aligner(recipe.training, banks[0], vae, folder, device), 0.3, 0.98
+    )
+    vae, aligner = vae.cpu(), aligner.cpu()
+    bins, spectrum = yield from scaled(
+        iter_calibrate(vae, aligner, banks[1], recipe.validation.seed), 0.98, 1.0
+    )
+    card = {
+        **to_dict(recipe),
+        "families": list(recipe.bank.families),
+        "held_out": [name for name in HELD_OUT if name not in recipe.bank.families],
+        "torch": torch.__version__,
+    }
+    path = folder / f"{recipe.name}.safetensors"
+    save_model(path, vae, aligner, bins, spectrum, card)
+    return path
