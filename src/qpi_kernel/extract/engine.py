@@ -1,12 +1,9 @@
 """The order of an extraction: grids, scatterers, rounds of kernel and positions, final solution.
 
-Every round solves for the kernel with the scatterers held, then for the scatterers with the kernel
-held; blind runs also add the scatterers that the residual asks for and drop those it does not. The
-rounds run on the model grid; the last solution runs on the measured pixels.
+The rounds run on the model grid, the last solution on the measured pixels.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,34 +18,14 @@ from qpi_kernel.extract.average import average
 from qpi_kernel.extract.grids import Grid, make_grids, noise_level, without
 from qpi_kernel.extract.halves import iter_half_agreement
 from qpi_kernel.extract.normal_equations import NormalEquations
-from qpi_kernel.extract.prior import PriorShape, flat_prior, learned_prior
-from qpi_kernel.extract.refine import add_and_drop, refine
 from qpi_kernel.extract.result import Extraction
+from qpi_kernel.extract.rounds import iter_rounds
 from qpi_kernel.extract.settings import ExtractSettings
 from qpi_kernel.learn.model import Model, load_model
 from qpi_kernel.locate import LocateSettings, iter_locate, suggest_window_nm
 from qpi_kernel.maps import check_map
 from qpi_kernel.progress import Progress, Steps, drain, scaled
 from qpi_kernel.scatterers import Scatterers
-
-KNOWN_ROUNDS = 2
-BLIND_ROUNDS = 4
-# Refining on the strongest slices of a long energy stack is as good as on all of them.
-REFINE_BIASES = 8
-# White noise never reaches this many standard deviations in a map of a million pixels.
-FOREIGN_SIGMA, FOREIGN_SHARE = 5.5, 0.1
-
-
-@dataclass(frozen=True)
-class _State:
-    """What the rounds improve."""
-
-    scatterers: Scatterers
-    shape: PriorShape
-    kernel: Tensor
-    noise: Tensor
-    widening: Tensor
-    foreign: Tensor
 
 
 def choose_device(device: str) -> torch.device:
@@ -120,22 +97,34 @@ def iter_extract(
         numbers: dict[str, tuple[float, ...]] = {}
     else:
         state = yield from scaled(
-            _rounds(coarse, scatterers, settings, model, blind, generator), 0.1, 0.6
+            iter_rounds(coarse, scatterers, settings, model, blind, generator), 0.1, 0.6
         )
         scatterers, effective = state.scatterers, state.noise
         coarse = without(coarse, state.foreign)
         small = coarse.problem(scatterers, settings.background_degree)
         wide = state.shape.on_window(coarse.window, 1.0).widened(state.widening)
-        draws, _ = yield from scaled(
-            posterior.sample(small, wide, effective, settings.samples, generator), 0.6, 0.75
-        )
+
+        def draw(part: slice) -> Steps[tuple[Tensor, ...]]:
+            draws, _ = yield from posterior.sample(
+                small.only(part), wide.only(part), effective[part], settings.samples, generator
+            )
+            return (_smooth_spread(draws),)
+
+        (rough,) = yield from scaled(posterior.in_chunks(small, draw), 0.6, 0.75)
         pitch = measured.pixel / coarse.pixel
         measured = without(measured, state.foreign)
         problem = measured.problem(scatterers, settings.background_degree)
         fine = state.shape.on_window(measured.window, pitch).widened(state.widening)
+
         # The same noise per area on both grids, so that both weigh data and prior alike.
-        kernel = yield from scaled(posterior.solve(problem, fine, effective / pitch), 0.75, 0.9)
-        spread = _on_grid(_smooth_spread(draws), measured, pitch)
+        def finish(part: slice) -> Steps[tuple[Tensor, ...]]:
+            kernel = yield from posterior.solve(
+                problem.only(part), fine.only(part), effective[part] / pitch
+            )
+            return (kernel,)
+
+        (kernel,) = yield from scaled(posterior.in_chunks(problem, finish), 0.75, 0.9)
+        spread = _on_grid(rough, measured, pitch)
         prior = fine.mean if model is not None else None
         numbers = {
             "prior_widening": _floats(state.widening),
@@ -162,63 +151,6 @@ def extract_kernel(
 ) -> Extraction:
     """Extract the kernel of one scatterer; see `iter_extract`."""
     return drain(iter_extract(didv, scatterers, settings, device, seed))
-
-
-def _rounds(
-    grid: Grid,
-    scatterers: Scatterers,
-    settings: ExtractSettings,
-    model: Model | None,
-    blind: bool,
-    generator: torch.Generator,
-) -> Steps[_State]:
-    noise = noise_level(grid.field, grid.mask)
-    rounds = (BLIND_ROUNDS if blind else KNOWN_ROUNDS) if settings.refine else 1
-    whole, foreign = grid, torch.zeros_like(grid.mask)
-    error_px = (settings.position_error_nm or max(0.1, grid.pixel)) / grid.pixel
-    for number in range(rounds):
-        problem = grid.problem(scatterers, settings.background_degree)
-        shape = learned_prior(model, problem, noise) if model else flat_prior(problem)
-        prior, noise = yield from posterior.rescale(
-            problem, shape.on_window(grid.window, 1.0), noise, generator
-        )
-        widening = prior.scale / shape.scale
-        kernel = yield from posterior.solve(problem, prior, noise, steps=40, rtol=1e-3)
-        state = _State(scatterers, shape, kernel, noise, widening, foreign)
-        yield Progress((number + 1) / rounds, f"round {number + 1} of {rounds}")
-        if number + 1 == rounds:
-            break
-        best = torch.argsort(kernel.square().sum((-2, -1)) / noise**2)[-REFINE_BIASES:]
-        strong = replace(problem, field=problem.field[best])
-        places, weights = refine(
-            strong, kernel[best], noise[best], problem.rows_columns, problem.weights,
-            position_error_px=error_px,
-        )  # fmt: skip
-        scatterers = grid.from_pixels(places, _unit(weights), scatterers)
-        if blind:
-            scatterers = add_and_drop(grid, strong, kernel[best], noise[best], scatterers)
-        if settings.set_aside:
-            foreign = _foreign(whole.problem(scatterers, settings.background_degree), kernel)
-            grid = without(whole, foreign)
-    return state
-
-
-def _foreign(problem: NormalEquations, kernel: Tensor) -> Tensor:
-    """Mark the pixels whose residual stands out of the rest at any bias, with a margin around."""
-    rest = problem.project(problem.field - problem.forward(kernel)).abs()
-    inside = problem.mask > 0
-    robust = rest[:, inside].median(-1).values / 0.6745
-    stands_out = (rest > FOREIGN_SIGMA * robust[:, None, None]).any(0).to(rest.dtype)
-    margin = torch.nn.functional.max_pool2d(stands_out[None, None], 5, stride=1, padding=2)[0, 0]
-    # A tenth of the map that stands out is no exception any more, but a wrong model.
-    return margin if float(margin.mean()) < FOREIGN_SHARE else torch.zeros_like(margin)
-
-
-def _unit(weights: Tensor) -> Tensor:
-    """Scale weights so that the typical scatterer has weight +1."""
-    typical = weights.abs().median().clamp(min=1e-6)
-    sign = torch.sign(weights.sum())
-    return weights / typical * (sign if float(sign) else 1.0)
 
 
 def _near(scatterers: Scatterers, grid: Grid) -> Scatterers:

@@ -68,6 +68,10 @@ class NormalEquations:
         solution = torch.linalg.lstsq(inner.T.double(), (field * self.mask).flatten(1).T.double())
         return torch.einsum("tb,tyx->byx", solution.solution.to(field.dtype), plain)
 
+    def only(self, biases: slice) -> "NormalEquations":
+        """Return the maps of some of the biases."""
+        return replace(self, field=self.field[biases])
+
     def with_scatterers(self, rows_columns: Tensor, weights: Tensor) -> "NormalEquations":
         """Return the same maps with other scatterers."""
         return replace(self, rows_columns=rows_columns, weights=weights)

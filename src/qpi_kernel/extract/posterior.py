@@ -10,13 +10,17 @@ hand side with noise gives samples of the posterior, hence the spread, and the s
 that explain the data best (expectation maximisation).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from qpi_kernel.extract.normal_equations import NormalEquations
-from qpi_kernel.progress import Progress, Steps
+from qpi_kernel.progress import Progress, Steps, scaled
+
+# A dozen arrays of this many pixels live at once: some 200 MB with twelve posterior draws.
+CHUNK_PIXELS = 2**19
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,37 @@ class Prior:
         """Return the prior with its error multiplied by a factor per bias."""
         return Prior(self.mean, self.scale * factor, self.root_spectrum, self.weight)
 
+    def only(self, biases: slice) -> "Prior":
+        """Return the prior of some of the biases."""
+        spectrum = (
+            self.root_spectrum if len(self.root_spectrum) == 1 else self.root_spectrum[biases]
+        )
+        return Prior(self.mean[biases], self.scale[biases], spectrum, self.weight)
+
     def _filter(self, image: Tensor) -> Tensor:
         spectral = torch.fft.rfft2(image) * self.root_spectrum
         filtered: Tensor = torch.fft.irfft2(spectral, s=image.shape[-2:])
         return filtered
+
+
+def in_chunks(
+    problem: NormalEquations, work: Callable[[slice], Steps[tuple[Tensor, ...]]]
+) -> Steps[tuple[Tensor, ...]]:
+    """Do some biases of a long stack at a time, so that memory stays bounded.
+
+    Parameters
+    ----------
+    work : callable (slice) -> Steps of tuple of Tensor
+        Handles these biases; the first dimension of each result is the bias.
+    """
+    biases = len(problem.field)
+    rows, columns = problem.geometry.canvas
+    step = max(1, CHUNK_PIXELS // (rows * columns))
+    parts = []
+    for start in range(0, biases, step):
+        chunk = slice(start, min(start + step, biases))
+        parts.append((yield from scaled(work(chunk), start / biases, chunk.stop / biases)))
+    return tuple(torch.cat(pieces) for pieces in zip(*parts, strict=True))
 
 
 def solve(

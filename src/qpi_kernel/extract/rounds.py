@@ -1,0 +1,139 @@
+"""Rounds of kernel and scatterers, each held while the other is solved for.
+
+Blind runs also add the scatterers that the residual asks for and drop those that explain nothing.
+Pixels that stand out of the residual (clusters, crash sites) are set aside from round to round.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from qpi_kernel.extract import posterior
+from qpi_kernel.extract.grids import Grid, noise_level, without
+from qpi_kernel.extract.normal_equations import NormalEquations
+from qpi_kernel.extract.prior import PriorShape, flat_prior, learned_prior
+from qpi_kernel.extract.refine import add_and_drop, refine
+from qpi_kernel.extract.settings import ExtractSettings
+from qpi_kernel.learn.model import Model
+from qpi_kernel.progress import Progress, Steps, scaled
+from qpi_kernel.scatterers import Scatterers
+
+KNOWN_ROUNDS = 2
+BLIND_ROUNDS = 4
+# Refining on the strongest slices of a long energy stack is as good as on all of them.
+REFINE_BIASES = 8
+# White noise never reaches this many standard deviations in a map of a million pixels.
+FOREIGN_SIGMA, FOREIGN_SHARE = 5.5, 0.1
+
+
+@dataclass(frozen=True)
+class State:
+    """What the rounds improve.
+
+    Parameters
+    ----------
+    scatterers : Scatterers
+    shape : PriorShape
+    kernel : Tensor, shape (bias, K, K)
+        On the model grid.
+    noise, widening : Tensor, shape (bias,)
+        Noise per pixel of the model grid, and the factor by which the prior's error was widened.
+    foreign : Tensor, shape (height, width)
+        1 at the pixels set aside as no part of the model.
+    """
+
+    scatterers: Scatterers
+    shape: PriorShape
+    kernel: Tensor
+    noise: Tensor
+    widening: Tensor
+    foreign: Tensor
+
+
+def iter_rounds(
+    grid: Grid,
+    scatterers: Scatterers,
+    settings: ExtractSettings,
+    model: Model | None,
+    blind: bool,
+    generator: torch.Generator,
+) -> Steps[State]:
+    """Improve kernel and scatterers in turn on the model grid; see the module.
+
+    Parameters
+    ----------
+    grid : Grid
+        The map on the model grid.
+    scatterers : Scatterers
+        Where to start.
+    model : Model or None
+        None solves without a learned prior.
+    blind : bool
+        Whether scatterers may be added and dropped.
+    generator : torch.Generator
+        Of the draws that set the scales.
+    """
+    noise = noise_level(grid.field, grid.mask)
+    rounds = (BLIND_ROUNDS if blind else KNOWN_ROUNDS) if settings.refine else 1
+    whole, foreign = grid, torch.zeros_like(grid.mask)
+    error_px = (settings.position_error_nm or max(0.1, grid.pixel)) / grid.pixel
+    for number in range(rounds):
+        problem = grid.problem(scatterers, settings.background_degree)
+        shape = learned_prior(model, problem, noise) if model else flat_prior(problem)
+        kernel, widening, noise = yield from scaled(
+            _solve_and_rescale(problem, shape, noise, generator),
+            number / rounds,
+            (number + 1) / rounds,
+        )
+        state = State(scatterers, shape, kernel, noise, widening, foreign)
+        yield Progress((number + 1) / rounds, f"round {number + 1} of {rounds}")
+        if number + 1 == rounds:
+            break
+        best = torch.argsort(kernel.square().sum((-2, -1)) / noise**2)[-REFINE_BIASES:]
+        strong = replace(problem, field=problem.field[best])
+        places, weights = refine(
+            strong, kernel[best], noise[best], problem.rows_columns, problem.weights,
+            position_error_px=error_px,
+        )  # fmt: skip
+        scatterers = grid.from_pixels(places, _unit(weights), scatterers)
+        if blind:
+            scatterers = add_and_drop(grid, strong, kernel[best], noise[best], scatterers)
+        if settings.set_aside:
+            foreign = _foreign(whole.problem(scatterers, settings.background_degree), kernel)
+            grid = without(whole, foreign)
+    return state
+
+
+def _solve_and_rescale(
+    problem: NormalEquations, shape: PriorShape, noise: Tensor, generator: torch.Generator
+) -> Steps[tuple[Tensor, ...]]:
+    prior = shape.on_window(problem.geometry.window, 1.0)
+
+    def work(part: slice) -> Steps[tuple[Tensor, ...]]:
+        some = problem.only(part)
+        scaled_prior, level = yield from posterior.rescale(
+            some, prior.only(part), noise[part], generator
+        )
+        kernel = yield from posterior.solve(some, scaled_prior, level, steps=40, rtol=1e-3)
+        return kernel, scaled_prior.scale / shape.scale[part], level
+
+    return (yield from posterior.in_chunks(problem, work))
+
+
+def _foreign(problem: NormalEquations, kernel: Tensor) -> Tensor:
+    """Mark the pixels whose residual stands out of the rest at any bias, with a margin around."""
+    rest = problem.project(problem.field - problem.forward(kernel)).abs()
+    inside = problem.mask > 0
+    robust = rest[:, inside].median(-1).values / 0.6745
+    stands_out = (rest > FOREIGN_SIGMA * robust[:, None, None]).any(0).to(rest.dtype)
+    margin = torch.nn.functional.max_pool2d(stands_out[None, None], 5, stride=1, padding=2)[0, 0]
+    # A tenth of the map that stands out is no exception any more, but a wrong model.
+    return margin if float(margin.mean()) < FOREIGN_SHARE else torch.zeros_like(margin)
+
+
+def _unit(weights: Tensor) -> Tensor:
+    """Scale weights so that the typical scatterer has weight +1."""
+    typical = weights.abs().median().clamp(min=1e-6)
+    sign = torch.sign(weights.sum())
+    return weights / typical * (sign if float(sign) else 1.0)
