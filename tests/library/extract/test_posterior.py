@@ -111,14 +111,14 @@ def test_draws_scatter_about_the_mean_by_the_dense_covariance():
     problem = make_problem()
     prior = flat_prior(problem).on_window(WINDOW, 1.0)
     draw = torch.Generator().manual_seed(6)
-    kernels, _ = drain(posterior.sample(problem, prior, NOISE, 200, draw, steps=100, rtol=1e-4))
+    kernels, _ = drain(posterior.sample(problem, prior, NOISE, 100, draw, steps=60, rtol=1e-3))
     units = torch.eye(WINDOW**2).reshape(-1, 1, WINDOW, WINDOW).expand(-1, 2, -1, -1)
     root = prior.root(units).flatten(2).double()[:, 0]
     design = problem.project(problem.forward(units[:, 0])).flatten(1).T.double()
     precision = design.T @ design / NOISE[0] ** 2 + torch.linalg.inv(root.T @ root)
     expected = torch.linalg.inv(precision).diagonal().sqrt().float()
     ratio = kernels[:, 0].flatten(1).std(0) / expected
-    assert float(ratio.median()) == pytest.approx(1.0, abs=0.05)
+    assert float(ratio.median()) == pytest.approx(1.0, abs=0.07)
 
 
 def test_rescaling_finds_the_noise():
