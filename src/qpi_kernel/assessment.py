@@ -18,14 +18,18 @@ from qpi_kernel.maps import pixel_nm
 
 Verdict = Literal["good", "doubtful", "untrusted"]
 
-# Agreement of the halves in units of what chance gives.
-SURE, UNSURE = 6.0, 3.5
+# Agreement of the halves in units of what chance gives, and what chance gives at the least.
+SURE, UNSURE, CHANCE = 4.0, 2.5, 0.04
 # Spread of the kernel over the kernel, outside the core.
 SHARP, BLURRED = 0.35, 0.75
-# Residual over white noise; ripples between scatterers (multiple scattering) leave some structure.
+# Share of the structure in the map (variance less that of white noise) which the kernel explains.
+# Scatterers at wrong places reach a third, multiple scattering alone costs up to 15 %.
+FITS, WRONG, WHOLE = 0.6, 0.4, 0.85
+# Residual over white noise.
 CLEAN = 1.6
-# The error of a kernel of the families the model knows has scale 1.
-STRANGE = 2.5
+# How much further than its calibrated error the data may pull the prior (1 is expected), and the
+# spread below which that does not matter, because the data decide.
+STRANGE, DECIDED = 2.5, 0.2
 FEW = 4.0
 CORE_PX = 3.0
 
@@ -62,8 +66,8 @@ def assess(result: Extraction) -> Assessment:
     verdicts: tuple[Verdict, ...] = ("good", "doubtful", "untrusted")
     chosen = grades.index(typical) if typical in grades else int(np.argmax(grades))
     reasons = [text for _, text in sorted(findings[chosen], key=lambda finding: -finding[0])]
-    if not reasons:
-        reasons = [_praise(numbers, chosen)]
+    if typical == 0:
+        reasons.insert(0, _praise(numbers, chosen))
     if worse:
         shown = ", ".join(worse[:8]) + (", ..." if len(worse) > 8 else "")
         reasons.append(f"{len(worse)} of {biases.size} slices are worse than that: {shown}")
@@ -76,6 +80,7 @@ def _numbers(result: Extraction) -> dict[str, list[float]]:
     finite = np.isfinite(residual) & (True if result.used is None else result.used)
     rest = np.array([float(np.mean(r[f] ** 2)) for r, f in zip(residual, finite, strict=True)])
     power = np.array([float(np.mean(s[f] ** 2)) for s, f in zip(signal, finite, strict=True)])
+    white = np.minimum(result.noise**2, rest)
     outside = _outside_core(result)
     kernel, spread = result.kernel.values[:, outside], result.spread.values[:, outside]
     centred = kernel - kernel.mean(axis=1, keepdims=True)
@@ -83,6 +88,9 @@ def _numbers(result: Extraction) -> dict[str, list[float]]:
     tiny = np.finfo(np.float32).tiny
     numbers = {
         "explained_variance": _list(1 - rest / np.maximum(power, tiny)),
+        "explained_structure": _list(
+            (power - rest) / np.maximum(power - white, 0.05 * power + tiny)
+        ),
         "residual_over_noise": _list(np.sqrt(rest) / np.maximum(result.noise, tiny)),
         "spread_over_kernel": _list(np.linalg.norm(spread, axis=1) / np.maximum(size, tiny)),
         "share_used": _list(finite.mean(axis=(1, 2))),
@@ -101,24 +109,26 @@ def _numbers(result: Extraction) -> dict[str, list[float]]:
 def _judge(
     numbers: Mapping[str, list[float]], index: int, result: Extraction
 ) -> list[tuple[int, str]]:
-    """Return what speaks against one slice: (1 doubtful or 2 untrusted, sentence)."""
+    """Return what is to be said of one slice: (0 remark, 1 doubtful or 2 untrusted, sentence)."""
     found: list[tuple[int, str]] = []
-    chance = max(numbers["half_agreement_chance"][index], 0.03)
-    agreement = numbers["half_agreement"][index]
-    if agreement < UNSURE * chance:
+    agreement, chance = numbers["half_agreement"][index], numbers["half_agreement_chance"][index]
+    sigmas = agreement / max(chance, CHANCE)
+    if sigmas < SURE:
+        weakly = "do not agree" if sigmas < UNSURE else "agree only weakly"
         found.append(
             (
-                2,
-                "the two halves of the map do not agree on a kernel: similarity"
-                f" {agreement:.2f}, where scatterers at random places give {chance:.2f}",
+                2 if sigmas < UNSURE else 1,
+                f"the two halves of the map {weakly} on a kernel: similarity {agreement:.2f}, where"
+                f" scatterers at random places give {chance:.2f}",
             )
         )
-    elif agreement < SURE * chance:
+    share = numbers["explained_structure"][index]
+    if share < FITS:
         found.append(
             (
-                1,
-                f"the two halves of the map agree only weakly: similarity {agreement:.2f}, where"
-                f" scatterers at random places give {chance:.2f}",
+                2 if share < WRONG else 1,
+                f"one kernel at these scatterers explains only {max(share, 0):.0%} of the structure"
+                " in the map: look for missing or wrong scatterers, or for several species",
             )
         )
     spread = numbers["spread_over_kernel"][index]
@@ -132,16 +142,17 @@ def _judge(
         )
     ratio = numbers["residual_over_noise"][index]
     if ratio > CLEAN:
-        found.append((1, _structure(ratio, result, index)))
+        found.append((int(share < WHOLE), _structure(ratio, result, index)))
     averages = numbers["effective_averages"][index]
     if averages < FEW:
         found.append((1, f"only about {averages:.1f} scatterers in the map carry the kernel"))
-    if numbers.get("prior_widening", [1.0])[index] > STRANGE and result.prior is not None:
+    pull = numbers.get("prior_widening", [1.0] * (index + 1))[index]
+    if pull > STRANGE and result.prior is not None:
         found.append(
             (
-                1,
-                "the kernel is unlike those the model was trained on: the data pulled"
-                f" {numbers['prior_widening'][index]:.1f} times further than its error bars",
+                int(spread > DECIDED),
+                "the kernel is unlike those the model was trained on: the data pulled it"
+                f" {pull:.1f} times further than the model's usual error",
             )
         )
     return found
