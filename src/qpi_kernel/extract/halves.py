@@ -11,7 +11,7 @@ from torch import Tensor
 from qpi_kernel.extract import posterior
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.prior import flat_prior
-from qpi_kernel.progress import Steps
+from qpi_kernel.progress import Steps, scaled
 
 # The core agrees by selection: scatterers are found because something stands there.
 CORE_PX = 4.0
@@ -38,13 +38,15 @@ def iter_half_agreement(
     chance : tuple of float
         Root mean square of the same for scatterers at random places.
     """
-    agreement = yield from _agreement(problem, noise)
+    runs = SHUFFLES + 1
+    agreement = yield from scaled(_agreement(problem, noise), 0.0, 1 / runs)
     size = torch.tensor([problem.geometry.height, problem.geometry.width])
     shuffled = []
-    for _ in range(SHUFFLES):
+    for run in range(1, runs):
         places = torch.rand(problem.rows_columns.shape, generator=generator) * size
         moved = problem.with_scatterers(places.to(problem.field.device), problem.weights)
-        shuffled.append((yield from _agreement(moved, noise)))
+        steps = scaled(_agreement(moved, noise), run / runs, (run + 1) / runs)
+        shuffled.append((yield from steps))
     chance = torch.stack(shuffled).square().mean(0).sqrt()
     return tuple(map(float, agreement)), tuple(map(float, chance))
 
@@ -60,10 +62,10 @@ def _agreement(problem: NormalEquations, noise: Tensor) -> Steps[Tensor]:
         .median()
         .clamp(0.3 * problem.geometry.width, 0.7 * problem.geometry.width)
     )
-    for side in (columns < middle, columns >= middle):
+    for number, side in enumerate((columns < middle, columns >= middle)):
         half = problem.with_mask(problem.mask * side)
-        kernel = yield from posterior.solve(half, prior, noise, steps=20, rtol=1e-2)
-        kernels.append(kernel)
+        solution = posterior.solve(half, prior, noise, steps=20, rtol=1e-2)
+        kernels.append((yield from scaled(solution, number / 2, (number + 1) / 2)))
     window = problem.geometry.window
     axis = torch.arange(window, device=problem.field.device) - window // 2
     distance = torch.sqrt(axis[:, None] ** 2.0 + axis[None, :] ** 2.0)

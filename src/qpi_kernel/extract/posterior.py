@@ -142,10 +142,9 @@ def rescale(
     no kernel explains raises the noise, so that the error bars stay honest.
     """
     pixels = problem.mask.sum()
-    for _ in range(rounds):
-        kernels, whitened = yield from sample(
-            problem, prior, noise, count, generator, steps=20, rtol=1e-2
-        )
+    for number in range(rounds):
+        draws = sample(problem, prior, noise, count, generator, steps=20, rtol=1e-2)
+        kernels, whitened = yield from scaled(draws, number / rounds, (number + 1) / rounds)
         widen = whitened.square().mean((0, -2, -1)).sqrt()
         prior = prior.widened(widen.clamp(0.3, 10.0))
         rest = problem.project(problem.field - problem.forward(kernels))

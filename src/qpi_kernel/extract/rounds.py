@@ -112,11 +112,11 @@ def _solve_and_rescale(
 
     def work(part: slice) -> Steps[tuple[Tensor, ...]]:
         some = problem.only(part)
-        scaled_prior, level = yield from posterior.rescale(
-            some, prior.only(part), noise[part], generator
-        )
-        kernel = yield from posterior.solve(some, scaled_prior, level, steps=40, rtol=1e-3)
-        return kernel, scaled_prior.scale / shape.scale[part], level
+        fit = posterior.rescale(some, prior.only(part), noise[part], generator)
+        fitted, level = yield from scaled(fit, 0.0, 0.6)
+        solution = posterior.solve(some, fitted, level, steps=40, rtol=1e-3)
+        kernel = yield from scaled(solution, 0.6, 1.0)
+        return kernel, fitted.scale / shape.scale[part], level
 
     return (yield from posterior.in_chunks(problem, work))
 
