@@ -70,7 +70,7 @@ def assess(result: Extraction) -> Assessment:
         reasons.insert(0, _praise(numbers, chosen))
     if worse:
         shown = ", ".join(worse[:8]) + (", ..." if len(worse) > 8 else "")
-        reasons.append(f"{len(worse)} of {biases.size} slices are worse than that: {shown}")
+        reasons.append(f"{len(worse)} of {biases.size} slices are worse: {shown}")
     return Assessment(verdicts[typical], tuple(reasons), numbers)
 
 
@@ -181,10 +181,11 @@ def _structure(ratio: float, result: Extraction, index: int) -> str:
 
 def _praise(numbers: Mapping[str, list[float]], index: int) -> str:
     return (
-        f"the two halves of the map agree (similarity {numbers['half_agreement'][index]:.2f},"
-        f" chance {numbers['half_agreement_chance'][index]:.2f}), the residual is"
-        f" {numbers['residual_over_noise'][index]:.2f} times the noise and the error bars are"
-        f" {numbers['spread_over_kernel'][index]:.0%} of the kernel"
+        "the two halves of the map agree on the kernel (similarity"
+        f" {numbers['half_agreement'][index]:.2f}, chance"
+        f" {numbers['half_agreement_chance'][index]:.2f}); it explains"
+        f" {min(numbers['explained_structure'][index], 1):.0%} of the structure in the map, and its"
+        f" error bars are {numbers['spread_over_kernel'][index]:.0%} of it outside the core"
     )
 
 

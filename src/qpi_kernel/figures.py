@@ -22,6 +22,7 @@ VERDICT_COLOURS = {"good": "#1a7f37", "doubtful": "#b35900", "untrusted": "#b326
 MARK = "#ff8c1a"
 # The brightest half percent is the core of the scatterers, which would hide the waves.
 CONTRAST = (0.5, 99.5)
+LEAST_RING = 0.25
 
 
 def result_figure(
@@ -184,7 +185,9 @@ def _ring_panel(axes: Axes, kernel: xr.DataArray) -> None:
         highest = max(float(power[(q > 0) & (q <= reach)].max(initial=0)), 1e-30)
         axes.plot(q, power / highest, color=colour, lw=width, label=label)
     ring = float(qspace.ring_radius(kernel)[0])
-    if np.isfinite(ring):
+    power = np.interp(ring, profile["q"].values, profile.values[0])
+    # The highest of many small maxima is no ring.
+    if np.isfinite(ring) and power > LEAST_RING * profile.values[0].max():
         axes.plot([ring, ring], [0, 1], color=MARK, ls="--", label=f"ring at {ring:.2f} 1/nm")
     axes.legend(frameon=False, fontsize=8, loc="upper right")
     axes.set_xlim(0, reach)
