@@ -137,8 +137,8 @@ def test_public_names_are_the_stored_ones_and_documented():
 
 
 def test_no_public_name_is_hidden_by_its_module():
-    # Importing qpi_kernel.assessment would put the module in place of the function qpi_kernel.assessment;
-    # lazy_loader guards against it since 0.6.
+    # A module that is imported takes the place of a public function of the same name, unless
+    # lazy_loader (since 0.6) guards against it.
     outcome = run_python(
         "import importlib, pkgutil, types, qpi_kernel\n"
         "for module in pkgutil.walk_packages(qpi_kernel.__path__, 'qpi_kernel.'):\n"
