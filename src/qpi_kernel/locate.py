@@ -94,10 +94,11 @@ def iter_locate(didv: xr.DataArray, settings: LocateSettings | None = None) -> S
     best, image = None, None
     for index in range(didv.sizes["bias"]):
         yield Progress(index / didv.sizes["bias"], "looking for scatterers")
-        flat = _flatten(didv.values[index].astype(np.float64))
-        for sigma in sigmas:
+        values = didv.values[index].astype(np.float64)
+        flat, measured = _flatten(values), np.isfinite(values)
+        for sigma in sigmas if measured.any() else ():
             for sign in (-1.0, 1.0):
-                blobs = _blobs(flat, float(sigma), sign, settings.threshold)
+                blobs = _blobs(flat, measured, float(sigma), sign, settings.threshold)
                 if best is None or blobs.score > best.score:
                     best, image = blobs, flat
     if best is None or image is None or len(best.rows_columns) == 0:
@@ -172,11 +173,13 @@ def _flatten(image: Floats) -> Floats:
     return np.asarray(np.where(finite, flat - slow, 0.0))
 
 
-def _blobs(image: Floats, sigma: float, sign: float, threshold: float) -> _Blobs:
+def _blobs(
+    image: Floats, measured: npt.NDArray[np.bool_], sigma: float, sign: float, threshold: float
+) -> _Blobs:
     response = -sign * ndimage.gaussian_laplace(image, sigma)
-    middle = np.median(response)
-    robust = 1.4826 * np.median(np.abs(response - middle)) or 1.0
-    response = (response - middle) / robust
+    middle = np.median(response[measured])
+    robust = 1.4826 * np.median(np.abs(response[measured] - middle)) or 1.0
+    response = np.where(measured, (response - middle) / robust, 0.0)
     distance = max(1, round(1.2 * sigma))
     peaks = peak_local_max(
         response, min_distance=distance, threshold_abs=threshold, exclude_border=False
