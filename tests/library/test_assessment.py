@@ -1,0 +1,160 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from qpi_kernel import Scatterers, assess
+
+SURE = {"half_agreement": 0.8, "half_agreement_chance": 0.1, "prior_widening": 1.0}
+
+
+@pytest.fixture
+def judged(make_extraction):
+    """Return the assessment of a good extraction with some facts changed."""
+
+    def judge(biases=(-20.0,), numbers=None, **changes):
+        result = make_extraction(biases=biases)
+        facts = {name: (value,) * len(biases) for name, value in (SURE | (numbers or {})).items()}
+        return assess(dataclasses.replace(result, numbers=facts, **changes))
+
+    return judge
+
+
+def spread_of(make_extraction, share, biases=(-20.0,)):
+    """Return a spread that is a share of the kernel's ripples."""
+    kernel = make_extraction(biases=biases).kernel
+    y, x = kernel["y"].values, kernel["x"].values
+    ripples = kernel.values[:, np.hypot(y[:, None], x[None, :]) > 0.6]
+    return kernel.copy(data=np.full_like(kernel.values, share * ripples.std()))
+
+
+def test_a_good_kernel_is_praised_with_its_numbers(judged):
+    assessment = judged()
+    assert assessment.verdict == "good"
+    assert "two halves of the map agree" in assessment.reasons[0]
+    assert len(assessment.reasons) == 1
+
+
+@pytest.mark.parametrize(
+    ("agreement", "verdict", "says"),
+    [(0.05, "untrusted", "do not agree"), (-0.9, "untrusted", "do not agree"),
+     (0.3, "doubtful", "agree only weakly")],
+)  # fmt: skip
+def test_halves_that_disagree_are_not_trusted(judged, agreement, verdict, says):
+    assessment = judged(numbers={"half_agreement": agreement})
+    assert assessment.verdict == verdict
+    assert says in assessment.reasons[0]
+    assert f"{agreement:.2f}" in assessment.reasons[0]
+
+
+def test_a_lucky_chance_level_does_not_make_halves_agree(judged):
+    assert (
+        judged(numbers={"half_agreement": 0.05, "half_agreement_chance": 1e-6}).verdict
+        == "untrusted"
+    )
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(0.2, "good"), (0.5, "doubtful"), (0.9, "untrusted")]
+)
+def test_wide_error_bars_are_told(judged, make_extraction, share, verdict):
+    assessment = judged(spread=spread_of(make_extraction, share))
+    assert assessment.verdict == verdict
+    assert any("error bars" in reason for reason in assessment.reasons)
+    assert assessment.numbers["spread_over_kernel"][0] == pytest.approx(share, rel=0.15)
+
+
+def test_structure_that_is_left_is_told_with_its_place(judged, make_extraction):
+    result = make_extraction()
+    x, y = result.didv["x"].values, result.didv["y"].values
+    sx, sy = result.scatterers.xy_nm[6]
+    distance = np.hypot(x[None, :] - sx, y[:, None] - sy)
+    extra = 3.0 * np.exp(-((distance / 0.6) ** 2))
+    assessment = judged(didv=result.didv.copy(data=(result.didv.values + extra).astype(np.float32)))
+    told = [reason for reason in assessment.reasons if "times the white noise" in reason]
+    assert len(told) == 1
+    assert "around points" in told[0]
+    assert "7" in told[0].split("around points")[1]
+
+
+def test_a_kernel_that_explains_little_is_not_trusted(judged, make_extraction):
+    result = make_extraction()
+    waves = result.reconstruction.values - result.background.values
+    little = result.background.values + 0.1 * waves
+    assessment = judged(reconstruction=result.reconstruction.copy(data=little))
+    assert assessment.verdict == "untrusted"
+    assert "explains only" in assessment.reasons[0]
+    some = result.background.values + 0.32 * waves
+    assert judged(reconstruction=result.reconstruction.copy(data=some)).verdict == "doubtful"
+
+
+def test_few_scatterers_are_told(judged, make_extraction):
+    points = make_extraction().scatterers
+    assessment = judged(scatterers=points.select(np.arange(3)))
+    assert assessment.verdict == "doubtful"
+    assert any("scatterers in the map carry the kernel" in reason for reason in assessment.reasons)
+
+
+def test_scatterers_outside_do_not_count_as_averages(judged, make_extraction):
+    points = make_extraction().scatterers
+    outside = Scatterers(np.vstack([points.xy_nm[:3], points.xy_nm + 500.0]))
+    assert judged(scatterers=outside).numbers["effective_averages"][0] == pytest.approx(3.0)
+
+
+def test_a_kernel_unlike_the_training_is_told(judged, make_extraction):
+    wide = spread_of(make_extraction, 0.3)
+    assessment = judged(numbers={"prior_widening": 4.0}, spread=wide)
+    assert assessment.verdict == "doubtful"
+    assert any("unlike those the model was trained on" in text for text in assessment.reasons)
+    without_model = judged(numbers={"prior_widening": 4.0}, spread=wide, prior=None)
+    assert without_model.verdict == "good"
+    assert "prior_similarity" not in without_model.numbers
+
+
+def test_the_prior_is_compared_with_the_kernel(judged, make_extraction):
+    prior = make_extraction().prior
+    assert judged().numbers["prior_similarity"][0] == pytest.approx(1.0, abs=1e-4)
+    turned = judged(prior=prior.copy(data=-prior.values))
+    assert turned.numbers["prior_similarity"][0] == pytest.approx(-1.0, abs=1e-4)
+
+
+def test_pixels_set_aside_do_not_count(judged, make_extraction):
+    result = make_extraction()
+    values = result.didv.values.copy()
+    values[:, 40:60, 50:70] += 100
+    spoiled = result.didv.copy(data=values)
+    used = np.isfinite(values).all(axis=0)
+    used[40:60, 50:70] = False
+    assert judged(didv=spoiled).verdict != "good"
+    assessment = judged(didv=spoiled, used=used)
+    assert assessment.verdict == "good"
+    assert assessment.numbers["share_used"][0] == pytest.approx(used.mean())
+
+
+def test_a_stack_is_judged_by_its_median_slice_and_names_the_worse(make_extraction):
+    biases = (-20.0, 0.0, 20.0)
+    result = make_extraction(biases=biases)
+    facts = {name: (value,) * 3 for name, value in SURE.items()}
+    facts["half_agreement"] = (0.8, 0.01, 0.8)
+    assessment = assess(dataclasses.replace(result, numbers=facts))
+    assert assessment.verdict == "good"
+    assert "1 of 3 slices" in assessment.reasons[-1]
+    assert "0 mV" in assessment.reasons[-1]
+    facts["half_agreement"] = (0.01, 0.01, 0.8)
+    assert assess(dataclasses.replace(result, numbers=facts)).verdict == "untrusted"
+
+
+def test_every_number_has_one_finite_value_per_bias(judged):
+    numbers = judged(biases=(-20.0, 0.0)).numbers
+    assert {"explained_variance", "residual_over_noise", "half_agreement"} <= set(numbers)
+    for values in numbers.values():
+        assert len(values) == 2
+        assert np.all(np.isfinite(values))
+
+
+def test_no_noise_and_no_kernel_are_no_division_by_zero(judged, make_extraction):
+    result = make_extraction()
+    zero = result.kernel.copy(data=np.zeros_like(result.kernel.values))
+    assessment = judged(kernel=zero, noise=np.zeros(1), prior=zero)
+    assert assessment.verdict == "untrusted"
+    assert np.all(np.isfinite([values[0] for values in assessment.numbers.values()]))
