@@ -26,6 +26,8 @@ LayerData = tuple[Any, dict[str, Any], str]
 Floats = npt.NDArray[np.float64]
 
 KEY = "qpi_kernel"
+# Among the facts of a transform: how far in q to look [1/nm].
+REACH = "reach_per_nm"
 IN_NM = {"nanometer": 1.0, "angstrom": 0.1, "picometer": 1e-3, "micrometer": 1e3, "meter": 1e9}
 SHORT = {"nm": "nanometer", "Å": "angstrom", "pm": "picometer", "µm": "micrometer", "m": "meter"}
 EVEN = 1e-3  # a bias axis whose steps differ by less than this share counts as evenly spaced

@@ -68,6 +68,7 @@ class Outcome:
     extraction: "Extraction"
     assessment: "Assessment"
     log_fft: Map
+    reach_per_nm: float
     recipe: Mapping[str, Any]
 
 
@@ -85,7 +86,7 @@ def iter_extract_request(request: Request) -> Steps[Outcome]:
     yield Progress(0.0, "preparing (the first run loads the model)")
     from qpi_kernel.assessment import assess
     from qpi_kernel.extract import iter_extract
-    from qpi_kernel.qspace import kernel_fft
+    from qpi_kernel.qspace import interesting_q, kernel_fft
 
     steps = iter_extract(
         request.didv(), request.scatterers, request.settings, device=request.device
@@ -95,7 +96,8 @@ def iter_extract_request(request: Request) -> Steps[Outcome]:
     assessment = assess(extraction)
     yield Progress(0.98, "transforming the kernel")
     fft = fft_part(kernel_fft(extraction.kernel), LOG)
-    return Outcome(request, extraction, assessment, fft, recipe(request, extraction))
+    reach = interesting_q(extraction.kernel)
+    return Outcome(request, extraction, assessment, fft, reach, recipe(request, extraction))
 
 
 def recipe(request: Request, extraction: "Extraction") -> dict[str, Any]:

@@ -7,7 +7,7 @@ import napari
 from napari.layers import Layer
 from qtpy.QtWidgets import QLabel, QWidget
 
-from napari_qpi_kernel.bridge import KEY, LayerData, bias_at, show_y_up
+from napari_qpi_kernel.bridge import KEY, REACH, LayerData, bias_at, show_y_up
 from napari_qpi_kernel.layer_choice import follow
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ def show_in_q_viewer(viewer: "Viewer", owner: QWidget, data: LayerData) -> Layer
         layer.visible = False
     layer = q_viewer.add_layer(Layer.create(*data))
     q_viewer.reset_view()
+    reach = layer.metadata.get(KEY, {}).get(REACH)
+    if reach:
+        whole = layer.extent.world[1][-1]
+        q_viewer.scene.camera.zoom *= max(whole / reach, 1.0)
     _follow_energy(viewer, q_viewer)
     return layer
 

@@ -5,13 +5,25 @@ from typing import Any
 
 import numpy as np
 
-from napari_qpi_kernel.bridge import KEY, LayerData, Map, map_to_layer, plain, scatterers_to_layer
+from napari_qpi_kernel.bridge import (
+    KEY,
+    REACH,
+    LayerData,
+    Map,
+    map_to_layer,
+    plain,
+    scatterers_to_layer,
+)
 from napari_qpi_kernel.extraction import Outcome
 
 SIGNED = "RdBu_r"
 GAP = 0.05  # free space between the map and a kernel, as a share of the map's width
 RING_SHARE = 1 / 30  # diameter of a ring around a scatterer, as a share of the map's width
 CONTRAST = (0.5, 99.5)  # the brightest half percent is the core of the scatterers
+
+
+# Below three decades |F| is noise and the edge of the window.
+DECADES = 3.0
 
 
 def result_names(map_name: str, taken: Collection[str]) -> dict[str, str]:
@@ -89,14 +101,17 @@ def result_layers(
 
 
 def fft_layer(outcome: Outcome, name: str) -> LayerData:
-    """Return the layer of log10 |F| for the q viewer."""
+    """Return the layer of log10 |F| for the q viewer; its facts say how far in q to look."""
+    values = outcome.log_fft.values
+    # The ring fills a few pixels of a large q plane: a percentile would saturate it.
+    top = float(np.max(values[np.isfinite(values)], initial=-30.0))
     return map_to_layer(
         outcome.log_fft,
         name,
         kind="kernel FFT",
-        facts=run_facts(outcome),
+        facts=run_facts(outcome) | {REACH: outcome.reach_per_nm},
         colormap="inferno",
-        contrast_limits=_range(outcome.log_fft.values),
+        contrast_limits=(top - DECADES, top),
     )
 
 

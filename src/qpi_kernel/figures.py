@@ -145,7 +145,7 @@ def _map_panel(
 
 def _fft_panel(axes: Axes, kernel: xr.DataArray) -> None:
     fft = qspace.kernel_fft(kernel, pad=2)
-    reach = _interesting_q(kernel)
+    reach = qspace.interesting_q(kernel)
     fft = fft.sel(qy=slice(-reach, reach), qx=slice(-reach, reach))
     with np.errstate(divide="ignore"):
         power = np.log10(np.abs(fft.values[0]))
@@ -174,7 +174,7 @@ def _fft_panel(axes: Axes, kernel: xr.DataArray) -> None:
 
 
 def _ring_panel(axes: Axes, kernel: xr.DataArray) -> None:
-    reach = _interesting_q(kernel)
+    reach = qspace.interesting_q(kernel)
     average = qspace.radial_average(qspace.kernel_fft(kernel, pad=2))
     profile = qspace.radial_profile(kernel)
     for curve, label, colour, width in (
@@ -198,14 +198,6 @@ def _ring_panel(axes: Axes, kernel: xr.DataArray) -> None:
     axes.tick_params(labelsize=8)
     axes.set_title("Rings in q space", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _interesting_q(kernel: xr.DataArray) -> float:
-    """Return how far in q to draw: past the ring, but not all the way out to a far Nyquist."""
-    nyquist = float(np.pi / max(pixel_nm(kernel)))
-    marks = [float(qspace.ring_radius(kernel)[0]), float(qspace.half_rim_q(kernel)[0])]
-    seen = [mark for mark in marks if np.isfinite(mark)]
-    return min(nyquist, 2.2 * max(seen)) if seen else nyquist
 
 
 def _finish_image(

@@ -7,7 +7,13 @@ of its transform is the phase about the scatterer, whatever the number of pixels
 window begins. The unit of F is the unit of the map times nm^2.
 """
 
-from qpi_kernel.qspace.rings import half_rim_q, radial_average, radial_profile, ring_radius
+from qpi_kernel.qspace.rings import (
+    half_rim_q,
+    interesting_q,
+    radial_average,
+    radial_profile,
+    ring_radius,
+)
 from qpi_kernel.qspace.similarity import band_similarity
 from qpi_kernel.qspace.symmetry import symmetrise
 from qpi_kernel.qspace.transform import kernel_fft, map_fft
@@ -15,6 +21,7 @@ from qpi_kernel.qspace.transform import kernel_fft, map_fft
 __all__ = [
     "band_similarity",
     "half_rim_q",
+    "interesting_q",
     "kernel_fft",
     "map_fft",
     "radial_average",

@@ -183,3 +183,11 @@ def _highest_maximum(q: Array, profile: Array) -> float:
     bend = before - 2 * at + after
     offset = 0.5 * (before - after) / bend if bend else 0.0
     return float(q[top] + offset * (q[1] - q[0]))
+
+
+def interesting_q(kernel: xr.DataArray) -> float:
+    """Return how far in q to look [1/nm]: past the ring, not all the way out to a far Nyquist."""
+    nyquist = float(np.pi / max(pixel_nm(kernel)))
+    marks = [float(ring_radius(kernel)[0]), float(half_rim_q(kernel)[0])]
+    seen = [mark for mark in marks if np.isfinite(mark)]
+    return min(nyquist, 2.2 * max(seen)) if seen else nyquist
