@@ -11,10 +11,16 @@ def average(problem: NormalEquations) -> tuple[Tensor, Tensor]:
 
     A scatterer counts with the sign of its weight; overlapping ripples of neighbours stay in.
     """
-    one = problem.with_scatterers(problem.rows_columns, torch.ones_like(problem.weights))
-    signed = problem.with_scatterers(problem.rows_columns, problem.weights.sign())
-    field = problem.project(problem.field)
-    count = one.back(problem.mask).clamp(min=0.5)
-    mean = signed.back(field) / count
-    variance = one.back(field.square()) / count - mean.square()
-    return mean, (variance.clamp(min=0) / count).sqrt()
+    field, places = problem.project(problem.field), problem.rows_columns
+    ones, signs = torch.ones_like(problem.weights), problem.weights.sign()
+
+    def moments(at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        one, signed = problem.with_scatterers(at, ones), problem.with_scatterers(at, signs)
+        count = one.back(problem.mask).clamp(min=0.5)
+        return count, signed.back(field) / count, one.back(field.square()) / count
+
+    _, mean, _ = moments(places)
+    # Between pixels a square may ring below zero, so the scatter is counted on whole pixels.
+    count, whole, square = moments(places.round())
+    variance = (square - whole.square()).clamp(min=0)
+    return mean, (variance / count).sqrt()
