@@ -3,7 +3,9 @@
 The rounds run on the model grid, the last solution on the measured pixels.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -76,8 +78,44 @@ def iter_extract(
         If the map, the window or the scatterers do not allow an extraction.
     """
     check_map(didv)
-    settings = settings or ExtractSettings()
     place = choose_device(device)
+    with _spare_core():
+        return (yield from _extract(didv, scatterers, settings or ExtractSettings(), place, seed))
+
+
+def extract_kernel(
+    didv: xr.DataArray,
+    scatterers: Scatterers | None = None,
+    settings: ExtractSettings | None = None,
+    device: str = "auto",
+    seed: int = 0,
+) -> Extraction:
+    """Extract the kernel of one scatterer; see `iter_extract`."""
+    return drain(iter_extract(didv, scatterers, settings, device, seed))
+
+
+@contextmanager
+def _spare_core() -> Iterator[None]:
+    """Leave a core to everybody else while torch computes.
+
+    A team of threads waits for its slowest member, spinning: with one core taken by a window or
+    another program, a team on all cores is several times slower than one on all but one.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, (os.cpu_count() or 1) - 1)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _extract(
+    didv: xr.DataArray,
+    scatterers: Scatterers | None,
+    settings: ExtractSettings,
+    place: torch.device,
+    seed: int,
+) -> Steps[Extraction]:
     generator = torch.Generator().manual_seed(seed)
     yield Progress(0.0, "preparing the map")
     window_nm = settings.window_nm or suggest_window_nm(didv)
@@ -140,17 +178,6 @@ def iter_extract(
         measured, problem, kernel, spread, prior, noise, scatterers, settings, numbers,
         _provenance(model, place, seed, window_nm, blind),
     )  # fmt: skip
-
-
-def extract_kernel(
-    didv: xr.DataArray,
-    scatterers: Scatterers | None = None,
-    settings: ExtractSettings | None = None,
-    device: str = "auto",
-    seed: int = 0,
-) -> Extraction:
-    """Extract the kernel of one scatterer; see `iter_extract`."""
-    return drain(iter_extract(didv, scatterers, settings, device, seed))
 
 
 def _near(scatterers: Scatterers, grid: Grid) -> Scatterers:
