@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from qpi_kernel import (
     ExtractSettings,
@@ -32,14 +31,6 @@ LATTICES = {
     "rectangular": rectangular_lattice((1.0, 1.2), (-1.0, -0.6), 0.1),
     "honeycomb": honeycomb_lattice(1.0, -1.0, 0.3),
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def energies_mV(name):

@@ -2,17 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
 
 from qpi_kernel import simulate_map
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
