@@ -197,8 +197,8 @@ def _match(image: Floats, blobs: _Blobs, settings: LocateSettings) -> tuple[Floa
     reach = int(np.clip(np.ceil(4 * blobs.sigma), 3, min(image.shape) // 5))
     typical = float(np.median(np.sort(blobs.heights)[-20:]))
     chosen = blobs.rows_columns[(blobs.heights > 0.4 * typical) & (blobs.heights < 2.5 * typical)]
+    # Scatterers at the border count with what is seen of them.
     padded = np.pad(image, reach)
-    # A wider template would be cut at the border; scatterers there still count with what is seen.
     for _ in range(TEMPLATE_ROUNDS):
         if len(chosen) == 0:
             return np.zeros((0, 2)), np.zeros(0)

@@ -66,7 +66,7 @@ def rashba(rng: np.random.Generator, axis: Floats) -> Floats:
 
 
 def warped(rng: np.random.Generator, axis: Floats) -> Floats:
-    """Contour of 3-, 4- or 6-fold warping with spectral weight that depends on direction."""
+    """Contour of 2-, 3-, 4- or 6-fold warping with spectral weight that depends on direction."""
     fold = int(rng.choice([2, 3, 4, 6]))
     warp, weight_warp = rng.uniform(0.03, 0.35) / max(fold / 3, 1), rng.uniform(0, 0.8)
     turn, weight_turn = rng.uniform(0, 2 * np.pi, 2)

@@ -130,7 +130,7 @@ def honeycomb_lattice(a_nm: float, t_eV: float, mass_eV: float = 0.0) -> TightBi
     orbitals = np.array([[0.0, 0.0], (vectors[0] + vectors[1]) / 3])
     hoppings = [Hopping((0, 0), 0, 0, mass_eV), Hopping((0, 0), 1, 1, -mass_eV)]
     hoppings += [Hopping(cell, 0, 1, t_eV) for cell in ((0, 0), (1, 0), (0, 1))]
-    return TightBinding(vectors, orbitals - 0.0, tuple(hoppings))
+    return TightBinding(vectors, orbitals, tuple(hoppings))
 
 
 def _one_orbital(
