@@ -25,6 +25,10 @@ Floats = npt.NDArray[np.float64]
 
 LARGEST_CORE_NM = 1.6
 TEMPLATE_ROUNDS = 2
+NOTHING_FOUND = (
+    "no scatterers found: no core stands out of the map; mark them by hand, lower the threshold, or"
+    " look for them in the topography"
+)
 # Wavelengths per window when the user leaves it open: enough rings to see, few enough to fit.
 WAVELENGTHS = 8.0
 
@@ -102,12 +106,11 @@ def iter_locate(didv: xr.DataArray, settings: LocateSettings | None = None) -> S
                 if best is None or blobs.score > best.score:
                     best, image = blobs, flat
     if best is None or image is None or len(best.rows_columns) == 0:
-        raise QpiError(
-            "no scatterers found: no core stands out of the map; mark them by hand, lower the"
-            " threshold, or look for them in the topography"
-        )
+        raise QpiError(NOTHING_FOUND)
     yield Progress(0.9, "comparing candidates with the typical scatterer")
     places, likeness = _match(image, best, settings)
+    if len(places) == 0:
+        raise QpiError(NOTHING_FOUND)
     y0, x0 = float(didv["y"].values[0]), float(didv["x"].values[0])
     xy = np.column_stack([x0 + places[:, 1] * dx, y0 + places[:, 0] * dy])
     order = np.argsort(-likeness, kind="stable")[: settings.most]

@@ -19,6 +19,8 @@ COORDINATE_UNITS = {"bias": "mV", "y": "nm", "x": "nm"}
 # Headers give sizes with a few digits and float32 axes carry 1e-7 of noise; a real irregular grid
 # is off by far more than a thousandth of a pixel.
 GRID_TOLERANCE = 1e-3
+# float32 resolves 1e-7: what varies less, relative to its size, is rounding.
+FLAT = 1e-6
 
 
 class MapError(QpiError):
@@ -125,6 +127,16 @@ def check_map(didv: xr.DataArray) -> None:
             raise MapError(f"the {dim} axis must increase")
         elif steps.size and np.ptp(steps) > GRID_TOLERANCE * float(np.mean(steps)):
             raise MapError(f"the {dim} axis is not evenly spaced")
+
+
+def check_pattern(didv: xr.DataArray) -> None:
+    """Raise `MapError` if all that was measured of a slice is one value."""
+    for bias, values in zip(didv["bias"].values, didv.values, strict=True):
+        measured = values[np.isfinite(values)].astype(np.float64)
+        if measured.size and np.ptp(measured) <= FLAT * np.max(np.abs(measured)):
+            raise MapError(
+                f"the map is constant at {bias:g} mV: there is no pattern to extract a kernel from"
+            )
 
 
 def pixel_nm(didv: xr.DataArray) -> tuple[float, float]:

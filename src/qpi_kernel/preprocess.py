@@ -13,7 +13,7 @@ from pydantic import Field
 from scipy.ndimage import distance_transform_edt, median_filter
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.maps import check_map, make_map, pixel_nm
+from qpi_kernel.maps import check_map, check_pattern, make_map, pixel_nm
 from qpi_kernel.settings import settings
 
 Array = npt.NDArray[np.float64]
@@ -70,9 +70,15 @@ def prepare(didv: xr.DataArray, settings: PrepareSettings | None = None) -> xr.D
     -------
     xarray.DataArray, (bias, y, x)
         The prepared map; ``attrs["prepared"]`` lists the steps in words.
+
+    Raises
+    ------
+    MapError
+        If a slice is constant: levelled, its rounding errors would look like a pattern.
     """
     settings = settings or PrepareSettings()
     check_map(didv)
+    check_pattern(didv)
     steps: list[str] = []
     if settings.despike:
         didv = despike(didv)

@@ -145,8 +145,10 @@ def test_settings_bound_what_is_found():
     few = locate_scatterers(scene.didv, LocateSettings(most=4))
     everything = locate_scatterers(scene.didv)
     np.testing.assert_array_equal(few.xy_nm, everything.xy_nm[:4])
-    strict = locate_scatterers(scene.didv, LocateSettings(similarity=0.8))
-    assert np.all(strict.confidence >= 0.8)
+    strict = locate_scatterers(scene.didv, LocateSettings(similarity=0.6))
+    assert np.all(strict.confidence >= 0.6)
+    with pytest.raises(QpiError, match="no scatterers found"):
+        locate_scatterers(scene.didv, LocateSettings(similarity=0.99))
     with pytest.raises(QpiError, match="threshold"):
         from_dict(LocateSettings, {"threshold": 1.0})
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from qpi_kernel import (
     PrepareSettings,
     PreprocessError,
+    QpiError,
     despike,
     level,
     level_rows,
@@ -200,3 +201,10 @@ def test_prepare_does_what_the_settings_say(noise):
 def test_steps_that_do_not_apply_say_so(step, message, noise):
     with pytest.raises(PreprocessError, match=message):
         step(as_map(noise))
+
+
+def test_a_constant_map_is_refused_before_its_rounding_errors_look_like_a_pattern():
+    axis = np.arange(32) * 0.1
+    constant = make_map(np.full((32, 32), 3.0), bias_mV=[20.0], y_nm=axis, x_nm=axis)
+    with pytest.raises(QpiError, match="constant at 20 mV"):
+        prepare(constant)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from qpi_kernel.errors import QpiError
 from qpi_kernel.extract.normal_equations import NormalEquations, normal_equations
-from qpi_kernel.maps import make_map, pixel_nm
+from qpi_kernel.maps import check_pattern, make_map, pixel_nm
 from qpi_kernel.preprocess import resample
 from qpi_kernel.scatterers import Scatterers
 
@@ -110,13 +110,7 @@ def make_grids(didv: xr.DataArray, window_nm: float, device: torch.device) -> tu
             f"only {finite.mean():.0%} of the points are measured (at all biases); choose another"
             " region or fewer biases"
         )
-    spread = np.nanstd(didv.values, axis=(1, 2))
-    level = np.nanmax(np.abs(didv.values), axis=(1, 2))
-    for index in np.flatnonzero(~(spread > 1e-6 * level)):
-        raise QpiError(
-            f"the map is constant at {didv['bias'].values[index]:g} mV: there is no pattern to"
-            " extract a kernel from"
-        )
+    check_pattern(didv)
     dy, dx = pixel_nm(didv)
     if abs(dy / dx - 1) > 1e-2:
         didv = resample(didv, max(dy, dx))

@@ -96,9 +96,10 @@ def save_model(
         raise QpiError(f"{path}: the model cannot be written ({error})") from None
 
 
-@lru_cache(maxsize=4)
 def load_model(path: Path | str | None = None, device: str = "cpu") -> Model:
-    """Load a model once per file and device; the one shipped with the library by default.
+    """Load a model; the one shipped with the library by default.
+
+    A model is loaded once per device, and again when its file has changed.
 
     Raises
     ------
@@ -106,6 +107,15 @@ def load_model(path: Path | str | None = None, device: str = "cpu") -> Model:
         If the file is missing, damaged or of another format.
     """
     path = SHIPPED if path is None else Path(path)
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError as error:
+        raise QpiError(f"{path}: the model cannot be loaded ({error})") from None
+    return _load(path, changed, device)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, changed: int, device: str) -> Model:
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         with safe_open(path, "pt") as stream:

@@ -83,7 +83,7 @@ def iter_train_vae(
     model = build_vae(recipe).to(device)
     optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=1e-4)
     checkpoint = folder / "vae.safetensors"
-    start = _resume(checkpoint, model, optimiser)
+    start = _resume(checkpoint, model, optimiser, recipe)
     for step in range(start, recipe.vae_steps):
         rng = np.random.default_rng([recipe.seed, 0, step])
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
@@ -116,7 +116,7 @@ def iter_train_aligner(
     model = build_aligner(recipe).to(device)
     optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=1e-4)
     checkpoint = folder / "aligner.safetensors"
-    start = _resume(checkpoint, model, optimiser)
+    start = _resume(checkpoint, model, optimiser, recipe)
     for step in range(start, recipe.aligner_steps):
         rng = np.random.default_rng([recipe.seed, 1, step])
         scene = draw_scene(bank, rng, recipe.batch, device=device)
@@ -179,7 +179,9 @@ def _save(
         raise QpiError(f"{path}: the checkpoint cannot be written ({error})") from None
 
 
-def _resume(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+def _resume(
+    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, recipe: TrainSettings
+) -> int:
     if not path.exists():
         return 0
     states: dict[int, dict[str, Tensor]] = {}
@@ -194,11 +196,22 @@ def _resume(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> i
                     index, entry = name.split(".", 1)
                     states.setdefault(int(index), {})[entry] = stream.get_tensor(key)
             step = int(stream.metadata()["step"])
+            before = json.loads(stream.metadata()["recipe"])
         model.load_state_dict(weights)
     except Exception as error:
         raise QpiError(
             f"{path}: the checkpoint does not fit this training ({error}); remove it to start anew"
         ) from None
+    changed = [
+        name
+        for name, value in to_dict(recipe).items()
+        if name != "checkpoint_every" and before.get(name) != value
+    ]
+    if changed:
+        raise QpiError(
+            f"{path}: the training there was begun with another {' and '.join(changed)}; choose"
+            " another folder, or remove it to start anew"
+        )
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": states, "param_groups": groups})
     return step

@@ -9,7 +9,7 @@ from qpi_kernel.learn.train import (
     iter_train_vae,
 )
 from qpi_kernel.progress import drain
-from qpi_kernel.settings import from_dict
+from qpi_kernel.settings import from_dict, to_dict
 
 CPU = torch.device("cpu")
 
@@ -62,6 +62,13 @@ def test_a_finished_training_is_not_repeated(bank, recipe, tmp_path):
     with pytest.raises(StopIteration) as done:
         next(again)
     assert same_weights(trained, done.value.value)
+
+
+def test_another_recipe_does_not_go_on_with_this_training(bank, recipe, tmp_path):
+    interrupted(iter_train_vae(recipe, bank, tmp_path, CPU), after=1)
+    other = from_dict(TrainSettings, {**to_dict(recipe), "seed": recipe.seed + 1})
+    with pytest.raises(QpiError, match="begun with another seed"):
+        next(iter_train_vae(other, bank, tmp_path, CPU))
 
 
 def test_a_damaged_or_foreign_checkpoint_is_refused(bank, recipe, tmp_path):
