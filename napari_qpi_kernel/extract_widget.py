@@ -1,6 +1,7 @@
 """The dock "Extract kernel", in the order of work: map, scatterers, extract, trust, export."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
@@ -164,25 +165,42 @@ class ExtractWidget(QWidget):
         self._job = None
         self._refresh()
 
+    def _find_request(self) -> Request:
+        """Return the request for Find: the chosen layer, topography for one, instead of the map."""
+        layer = self.scatterers.source.layer
+        request = self._request()
+        if layer is None or layer == self.maps.layer:
+            return request
+        arguments = map_arguments(layer.data, layer_attributes(layer))
+        return replace(request, map_name=layer.name, arguments=arguments, bias_mV=None)
+
     def _start(
-        self, work: Callable[[Request], Steps[Any]], done: Callable[[Any], None], what: str
+        self,
+        ask: Callable[[], Request],
+        work: Callable[[Request], Steps[Any]],
+        done: Callable[[Any], None],
+        what: str,
     ) -> None:
         try:
-            request = self._request()
+            request = ask()
         except QpiError as error:
             self.status.setText(report(error))
             return
         self._run(work(request), done, what)
 
     def _find(self) -> None:
-        self._start(iter_locate_request, self._on_found, "Finding the scatterers …")
+        self._start(
+            self._find_request, iter_locate_request, self._on_found, "Finding the scatterers …"
+        )
 
     def _on_found(self, scatterers: Any) -> None:
         self.scatterers.add(scatterers)
         self.status.setText(f"{len(scatterers)} scatterers found; check them before you extract.")
 
     def _extract(self) -> None:
-        self._start(iter_extract_request, self._on_extracted, "Extracting the kernel …")
+        self._start(
+            self._request, iter_extract_request, self._on_extracted, "Extracting the kernel …"
+        )
 
     def _on_extracted(self, outcome: Outcome) -> None:
         viewer, request = self._viewer, outcome.request

@@ -199,10 +199,11 @@ class MapPanel(QGroupBox):
         self.layers.choose(self._viewer.add_layer(Layer.create(*data)))
 
 
-def is_map(layer: Layer) -> bool:
+def is_map(layer: Layer, kinds: tuple[str, ...] = ("map",)) -> bool:
     """Tell whether a layer can be a map: a grey image (y, x) or (bias, y, x), not a result.
 
-    The topography beside a dI/dV map does not count; its channel can be opened as a map.
+    The topography beside a dI/dV map only counts if `kinds` names it; its channel can be opened as
+    a map.
     """
     kind = layer.metadata.get(KEY, {}).get("kind", "map")
     return (
@@ -210,7 +211,7 @@ def is_map(layer: Layer) -> bool:
         and layer.ndim in (2, 3)
         and not layer.rgb
         and not layer.multiscale
-        and kind == "map"
+        and kind in kinds
     )
 
 

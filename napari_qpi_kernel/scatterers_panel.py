@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_qpi_kernel.bridge import layer_to_scatterers, scatterers_to_layer
 from napari_qpi_kernel.job import report
 from napari_qpi_kernel.layer_choice import LayerChoice, follow
+from napari_qpi_kernel.map_panel import is_map
 from napari_qpi_kernel.result_layers import RING_SHARE, free_name
 from qpi_kernel.errors import QpiError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 BLIND = "found by the extraction"
 CSV = "Scatterers (*.csv)"
 DEBOUNCE_MS = 100
+SURFACES = ("map", "topography")
 
 
 class ScatterersPanel(QGroupBox):
@@ -42,10 +44,12 @@ class ScatterersPanel(QGroupBox):
         self._map_name = "map"
         self._ring_nm = 0.5
         self.layers = LayerChoice(viewer, lambda layer: isinstance(layer, Points), BLIND)
+        self.source = LayerChoice(viewer, lambda layer: is_map(layer, SURFACES), "the map")
+        self.source.setToolTip("Where Find looks: cores are often clearer in the topography")
         self.count = QLabel()
         self.count.setWordWrap(True)
         self.find = QPushButton("Find")
-        self.find.setToolTip("Find the scatterers of the map and show them as points to edit")
+        self.find.setToolTip("Find the scatterers and show them as points to edit")
         self.load = QPushButton("Load CSV…")
         self.load.setToolTip("Columns x_nm, y_nm[, weight, species, confidence]")
         self.save = QPushButton("Save CSV…")
@@ -59,6 +63,7 @@ class ScatterersPanel(QGroupBox):
             row.addWidget(button)
         form = QFormLayout(self)
         form.addRow("Points", self.layers)
+        form.addRow("Find in", self.source)
         form.addRow(buttons)
         form.addRow(self.count)
         self._timer = QTimer(self)

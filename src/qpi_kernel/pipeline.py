@@ -16,10 +16,11 @@ from qpi_kernel.errors import QpiError
 from qpi_kernel.extract.engine import iter_extract
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.extract.settings import ExtractSettings
+from qpi_kernel.locate import locate_scatterers
 from qpi_kernel.maps import crop, nearest_bias
 from qpi_kernel.preprocess import PrepareSettings, prepare
 from qpi_kernel.progress import Progress, Steps, drain, scaled
-from qpi_kernel.read import read_file, select_didv
+from qpi_kernel.read import read_file, select_didv, select_topography
 from qpi_kernel.scatterers import Scatterers, load_scatterers
 from qpi_kernel.settings import from_dict, settings, to_dict
 
@@ -41,7 +42,10 @@ class PipelineSettings:
     size_nm : (width, height), optional
         Size of a map whose file states none [nm].
     scatterers_file : str, optional
-        CSV of the positions; by default they are found in the map.
+        CSV of the positions; by default they are found.
+    find_in : {"map", "topography"}
+        Where they are found: in the map while its kernel is extracted, or in the topography of the
+        same file before.
     device : {"auto", "cpu", "cuda"}
         Where to compute.
     seed : int
@@ -56,6 +60,7 @@ class PipelineSettings:
     region_nm: tuple[float, float, float, float] | None = None
     size_nm: tuple[float, float] | None = None
     scatterers_file: str | None = None
+    find_in: Literal["map", "topography"] = "map"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = 0
     prepare: PrepareSettings = Field(default_factory=PrepareSettings)
@@ -133,15 +138,29 @@ def iter_run(
     didv = prepare(didv, settings.prepare)
     if settings.region_nm is not None:
         didv = crop(didv, settings.region_nm)
-    steps = iter_extract(
-        didv, scatterers, settings.extract, device=settings.device, seed=settings.seed
-    )
+    found = scatterers
+    if found is None and settings.find_in == "topography":
+        yield Progress(0.03, "finding the scatterers in the topography")
+        found = _find_in_topography(dataset, settings, Path(path).name)
+    steps = iter_extract(didv, found, settings.extract, device=settings.device, seed=settings.seed)
     extraction = yield from scaled(steps, 0.05, 0.95)
     yield Progress(0.95, "assessing the result")
     assessment = assess(extraction)
     recipe = _recipe(path, settings, scatterers, extraction)
     yield Progress(1.0, "done")
     return PipelineResult(extraction, assessment, recipe)
+
+
+def _find_in_topography(dataset: xr.Dataset, settings: PipelineSettings, name: str) -> Scatterers:
+    topography = select_topography(dataset)
+    if topography is None:
+        raise QpiError(
+            f"{name} holds no topography to find the scatterers in; find them in the map"
+        )
+    topography = prepare(topography, settings.prepare)
+    if settings.region_nm is not None:
+        topography = crop(topography, settings.region_nm)
+    return locate_scatterers(topography)
 
 
 def settings_of(recipe: Mapping[str, Any]) -> tuple[PipelineSettings, Scatterers | None]:

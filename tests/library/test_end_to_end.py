@@ -99,3 +99,27 @@ def test_the_command_extracts_fese_and_says_how_far_to_trust_it(data_dir, tmp_pa
     assessment = json.loads((tmp_path / "out" / "assessment.json").read_text())
     assert assessment["verdict"] in ("doubtful", "untrusted")
     assert assessment["reasons"]
+
+
+def test_the_command_finds_scatterers_in_the_topography_and_replays(data_dir, tmp_path):
+    file = data_dir / "fese" / "FeSe_topography.sxm"
+    first, second = tmp_path / "first", tmp_path / "second"
+    words = ["extract", str(file), "--channel", "LIY 1 omega", "--scatterers", "topography"]
+    assert main([*words, "--out", str(first)]) == 0
+    recipe = json.loads((first / "recipe.json").read_text())
+    assert recipe["settings"]["find_in"] == "topography"
+    assert main(["run", str(first / "recipe.json"), "--out", str(second)]) == 0
+    kernels = [tifffile.imread(folder / "kernel.tif") for folder in (first, second)]
+    np.testing.assert_allclose(kernels[0], kernels[1], rtol=1e-4, atol=1e-6)
+
+
+def test_a_file_without_topography_says_so(tmp_path, capsys):
+    axis = np.arange(64) * 0.25
+    rng = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "map.npz", values=rng.normal(size=(64, 64)), x_nm=axis, y_nm=axis, bias_mV=[0.0]
+    )
+    words = ["extract", str(tmp_path / "map.npz"), "--scatterers", "topography"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 1
+    assert "map.npz holds no topography" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -67,3 +67,22 @@ def test_cu111_from_file_to_tiff(
     saved = select_didv(read_file(path))
     np.testing.assert_array_equal(saved.values[0], viewer.layers[f"{NAME} [kernel]"].data)
     assert np.diff(saved["x"].values) == pytest.approx(PIXEL_NM, rel=1e-4)
+
+
+def test_fese_scatterers_found_in_the_topography(make_napari_viewer, qtbot, data_dir, open_dock):
+    viewer = make_napari_viewer()
+    viewer.open(data_dir / "fese" / "FeSe_topography.sxm", plugin="napari-qpi-kernel")
+    dock = open_dock(viewer)
+    (topography,) = [each for each in viewer.layers if each.name.endswith("topography")]
+    assert dock.maps.layer != topography
+    click(qtbot, dock.scatterers.find)
+    wait_until_idle(qtbot, dock)
+    in_map = dock.scatterers.scatterers()
+    dock.scatterers.source.choose(topography)
+    click(qtbot, dock.scatterers.find)
+    wait_until_idle(qtbot, dock)
+    in_topography = dock.scatterers.scatterers()
+    assert len(in_topography) > 0
+    assert in_topography.xy_nm.shape != in_map.xy_nm.shape or not np.allclose(
+        in_topography.xy_nm, in_map.xy_nm
+    )

@@ -100,7 +100,8 @@ def extract(
     all_biases
         Use all biases.
     scatterers
-        "auto", or a CSV file with the columns x_nm,y_nm[,weight,species].
+        "auto" (found in the map), "topography" (found there), or a CSV file with the columns
+        x_nm,y_nm[,weight,species].
     window
         Width of the kernel [nm]; by default it follows from the map.
     method
@@ -119,7 +120,8 @@ def extract(
             "all_biases": all_biases,
             "region_nm": region,
             "size_nm": size,
-            "scatterers_file": None if scatterers == "auto" else scatterers,
+            "scatterers_file": None if scatterers in ("auto", "topography") else scatterers,
+            "find_in": "topography" if scatterers == "topography" else "map",
             "device": device,
             "seed": seed,
             "extract": {"method": method, "window_nm": window},
