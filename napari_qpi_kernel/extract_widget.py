@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qpi_kernel.bridge import (
-    KEY,
     LayerData,
+    Map,
     layer_attributes,
     map_arguments,
     show_y_up,
@@ -29,19 +29,16 @@ from napari_qpi_kernel.extraction import (
     iter_extract_request,
     iter_locate_request,
     iter_machine,
+    iter_prepare_request,
     iter_read_channel,
 )
 from napari_qpi_kernel.job import Job, report
 from napari_qpi_kernel.map_panel import MapPanel, extent_nm
 from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
 from napari_qpi_kernel.result_layers import (
-    GAP,
-    RING_SHARE,
+    add_prepared,
+    add_result,
     fft_layer,
-    free_name,
-    result_layers,
-    result_names,
-    used_scatterers_layer,
 )
 from napari_qpi_kernel.result_panel import ResultPanel
 from napari_qpi_kernel.scatterers_panel import ScatterersPanel
@@ -86,6 +83,7 @@ class ExtractWidget(QWidget):
         self.scatterers.find_wanted.connect(self._find)
         self.settings.extract.clicked.connect(self._extract)
         self.settings.cancel.clicked.connect(self.cancel)
+        self.settings.show_prepared.clicked.connect(self._show_prepared)
         self.results.folder_wanted.connect(self._export_folder)
         self.results.tiff_wanted.connect(self._export_tiff)
         show_y_up(napari_viewer)
@@ -127,7 +125,7 @@ class ExtractWidget(QWidget):
         busy = self._job is not None
         reason = self.problem()
         self.scatterers.find.setEnabled(not busy and not self.maps.problem())
-        self.settings.show_state(busy, reason)
+        self.settings.show_state(busy, reason, self.maps.problem())
         self.bar.setVisible(busy)
         self.results.setEnabled(not busy)
 
@@ -203,18 +201,8 @@ class ExtractWidget(QWidget):
         )
 
     def _on_extracted(self, outcome: Outcome) -> None:
-        viewer, request = self._viewer, outcome.request
-        taken = [layer.name for layer in viewer.layers]
-        names = result_names(request.map_name, taken)
-        beside, ring = self._free_place(outcome)
-        for data in result_layers(outcome, names, beside):
-            viewer.add_layer(Layer.create(*data))
-        points = used_scatterers_layer(
-            outcome, free_name(request.map_name, "scatterers", taken), ring
-        )
-        # The user's own points stay in view; the refined ones would only double the rings.
-        points[1]["visible"] = request.scatterers is None
-        viewer.add_layer(Layer.create(*points))
+        viewer = self._viewer
+        names = add_result(viewer, outcome)
         viewer.layers.selection.active = viewer.layers[names["kernel"]]
         viewer.reset_view()
         show_in_q_viewer(viewer, self, fft_layer(outcome, names["kernel FFT"]))
@@ -222,19 +210,21 @@ class ExtractWidget(QWidget):
         self._column.ensureWidgetVisible(self.results)
         self.status.setText(
             f"{names['kernel']}: {outcome.assessment.verdict}. Kernel and spread lie beside the"
-            " map; reconstruction and residual are hidden on top of it."
+            " prepared map; reconstruction and residual are hidden on top of it."
         )
 
-    def _free_place(self, outcome: Outcome) -> tuple[tuple[float, float], float]:
-        """Return (y, x) of the free space right of all layers, and the size of a ring [nm]."""
-        didv = outcome.extraction.didv
-        x, y = didv["x"].values, didv["y"].values
-        shown = [
-            layer.extent.world[1][-1] for layer in self._viewer.layers if KEY in layer.metadata
-        ]
-        right = max([float(x[-1]), *(float(edge) for edge in shown)])
-        width = float(x[-1] - x[0])
-        return (float(y[0]), right + GAP * width), width * RING_SHARE
+    def _show_prepared(self) -> None:
+        self._start(
+            self._prepare_request, iter_prepare_request, self._on_prepared, "Preparing the map …"
+        )
+
+    def _prepare_request(self) -> Request:
+        """Return the request for a prepared map: the whole of it, at all its energies."""
+        return replace(self._request(), bias_mV=None, region_nm=None)
+
+    def _on_prepared(self, answer: tuple[Request, Map]) -> None:
+        layer = add_prepared(self._viewer, *answer)
+        self.status.setText(f"{layer.name} is shown above the map; the map itself is unchanged.")
 
     def _export_folder(self, outcome: Outcome, folder: str) -> None:
         self._run(iter_export_folder(outcome, folder), self.status.setText, "Exporting …")

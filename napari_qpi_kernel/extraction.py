@@ -48,23 +48,29 @@ class Request:
     prepare: Any = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
-    def didv(self) -> Map:
-        """Return the part of the map that was asked for, prepared."""
-        from qpi_kernel.maps import crop, make_map, nearest_bias
+    def prepared(self) -> Map:
+        """Return the whole map at the energies that were asked for, prepared."""
+        from qpi_kernel.maps import make_map, nearest_bias
         from qpi_kernel.preprocess import prepare
 
         didv = make_map(**self.arguments)
         if self.bias_mV is not None:
             didv = nearest_bias(didv, self.bias_mV)
-        didv = prepare(didv, self.prepare)
+        return prepare(didv, self.prepare)
+
+    def region(self, didv: Map) -> Map:
+        """Return the part of a map that was asked for."""
+        from qpi_kernel.maps import crop
+
         return didv if self.region_nm is None else crop(didv, self.region_nm)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run returned, with the recipe that repeats it."""
+    """What a run returned, with the whole prepared map and the recipe that repeats it."""
 
     request: Request
+    prepared: Map
     extraction: "Extraction"
     assessment: "Assessment"
     log_fft: Map
@@ -77,8 +83,14 @@ def iter_locate_request(request: Request) -> Steps["Scatterers"]:
     yield Progress(0.0, "preparing")
     from qpi_kernel.locate import iter_locate
 
-    result: Scatterers = yield from iter_locate(request.didv())
+    result: Scatterers = yield from iter_locate(request.region(request.prepared()))
     return result
+
+
+def iter_prepare_request(request: Request) -> Steps[tuple[Request, Map]]:
+    """Prepare the whole map that was asked for; return it with the request."""
+    yield Progress(0.1, "preparing the map")
+    return request, request.prepared()
 
 
 def iter_extract_request(request: Request) -> Steps[Outcome]:
@@ -88,8 +100,9 @@ def iter_extract_request(request: Request) -> Steps[Outcome]:
     from qpi_kernel.extract import iter_extract
     from qpi_kernel.qspace import interesting_q, kernel_fft
 
+    prepared = request.prepared()
     steps = iter_extract(
-        request.didv(), request.scatterers, request.settings, device=request.device
+        request.region(prepared), request.scatterers, request.settings, device=request.device
     )
     extraction = yield from scaled(steps, 0.0, 0.9)
     yield Progress(0.9, "assessing the result")
@@ -97,7 +110,9 @@ def iter_extract_request(request: Request) -> Steps[Outcome]:
     yield Progress(0.98, "transforming the kernel")
     fft = fft_part(kernel_fft(extraction.kernel), LOG)
     reach = interesting_q(extraction.kernel)
-    return Outcome(request, extraction, assessment, fft, reach, recipe(request, extraction))
+    return Outcome(
+        request, prepared, extraction, assessment, fft, reach, recipe(request, extraction)
+    )
 
 
 def recipe(request: Request, extraction: "Extraction") -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """The outcome of a run as layers: names, places and colours."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Layer
 
 from napari_qpi_kernel.bridge import (
     KEY,
@@ -14,14 +15,16 @@ from napari_qpi_kernel.bridge import (
     plain,
     scatterers_to_layer,
 )
-from napari_qpi_kernel.extraction import Outcome
+from napari_qpi_kernel.extraction import Outcome, Request
+
+if TYPE_CHECKING:
+    from napari.viewer import ViewerModel
 
 SIGNED = "RdBu_r"
 GAP = 0.05  # free space between the map and a kernel, as a share of the map's width
 RING_SHARE = 1 / 30  # diameter of a ring around a scatterer, as a share of the map's width
 CONTRAST = (0.5, 99.5)  # the brightest half percent is the core of the scatterers
-
-
+ON_MAP = ("prepared", "reconstruction", "residual")
 # Below three decades |F| is noise and the edge of the window.
 DECADES = 3.0
 
@@ -44,6 +47,60 @@ def free_name(name: str, kind: str, taken: Collection[str]) -> str:
         number += 1
         candidate = f"{name} [{kind} {number}]"
     return candidate
+
+
+def add_result(viewer: "ViewerModel", outcome: Outcome) -> dict[str, str]:
+    """Add the layers of a run to a viewer and return their names by kind.
+
+    Prepared map, reconstruction and residual go below the user's points; kernel and spread, right
+    of everything that is there, on top.
+    """
+    request = outcome.request
+    taken = [layer.name for layer in viewer.layers]
+    names = result_names(request.map_name, taken)
+    beside, ring = _free_place(viewer, outcome)
+    add_prepared(viewer, request, outcome.prepared, _range(outcome.extraction.didv.values))
+    for data in result_layers(outcome, names, beside):
+        layer = Layer.create(*data)
+        if layer.metadata[KEY]["kind"] in ON_MAP:
+            viewer.layers.insert(_above_map(viewer, request.map_name), layer)
+        else:
+            viewer.add_layer(layer)
+    points = used_scatterers_layer(outcome, free_name(request.map_name, "scatterers", taken), ring)
+    # The user's own points stay in view; the refined ones would only double the rings.
+    points[1]["visible"] = request.scatterers is None
+    viewer.add_layer(Layer.create(*points))
+    return names
+
+
+def add_prepared(
+    viewer: "ViewerModel",
+    request: Request,
+    prepared: Map,
+    limits: tuple[float, float] | None = None,
+) -> Layer:
+    """Add the prepared map of a request right above its map, below points and regions.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    request : Request
+        What was asked for.
+    prepared : xarray.DataArray, (bias, y, x)
+        The prepared map.
+    limits : (low, high), optional
+        Contrast limits; by default those that hold 0.5 to 99.5 % of all values.
+    """
+    name = free_name(request.map_name, "prepared", [layer.name for layer in viewer.layers])
+    data = map_to_layer(
+        prepared,
+        name,
+        kind="prepared",
+        contrast_limits=limits or _range(prepared.values),
+    )
+    layer = Layer.create(*data)
+    viewer.layers.insert(_above_map(viewer, request.map_name), layer)
+    return layer
 
 
 def result_layers(
@@ -137,6 +194,26 @@ def swing(values: Any) -> float:
     """Return the half width of a colour range about 0 that does not drown the waves."""
     finite = np.abs(values[np.isfinite(values)])
     return (float(np.percentile(finite, CONTRAST[1])) if finite.size else 0.0) or 1.0
+
+
+def _above_map(viewer: "ViewerModel", map_name: str) -> int:
+    """Return the place in the layer list right above a map and what already lies on it."""
+    places = [
+        place
+        for place, layer in enumerate(viewer.layers)
+        if layer.name == map_name or layer.metadata.get(KEY, {}).get("kind") in ON_MAP
+    ]
+    return max(places) + 1 if places else len(viewer.layers)
+
+
+def _free_place(viewer: "ViewerModel", outcome: Outcome) -> tuple[tuple[float, float], float]:
+    """Return (y, x) of the free space right of all layers, and the size of a ring [nm]."""
+    didv = outcome.extraction.didv
+    x, y = didv["x"].values, didv["y"].values
+    shown = [layer.extent.world[1][-1] for layer in viewer.layers if KEY in layer.metadata]
+    right = max([float(x[-1]), *(float(edge) for edge in shown)])
+    width = float(x[-1] - x[0])
+    return (float(y[0]), right + GAP * width), width * RING_SHARE
 
 
 def _range(values: Any) -> tuple[float, float]:

@@ -34,6 +34,10 @@ class SettingsPanel(QGroupBox):
         self.form = SettingsForm(ExtractSettings, FIELDS)
         self.more = SettingsForm(ExtractSettings, MORE_FIELDS)
         self.prepare = SettingsForm(PrepareSettings, PREPARE_FIELDS)
+        self.show_prepared = QPushButton("Show prepared map")
+        self.show_prepared.setToolTip(
+            "Adds the map as it is prepared for the extraction, all energies; the map is kept"
+        )
         self.device = QComboBox()
         self.device.addItems(DEVICES)
         self.device.setToolTip("auto: the GPU if there is one")
@@ -51,6 +55,7 @@ class SettingsPanel(QGroupBox):
         layout = QFormLayout(self)
         details = QCollapsible("Prepare the map, details")
         details.addWidget(self.prepare)
+        details.addWidget(self.show_prepared)
         details.addWidget(self.more)
         layout.addRow(self.form)
         layout.addRow(details)
@@ -59,14 +64,15 @@ class SettingsPanel(QGroupBox):
         layout.addRow(buttons)
         layout.addRow(self.reason)
         self._layout = layout
-        self.show_state(False, "")
+        self.show_state(False, "", "")
 
     def value(self) -> Any:
         """Return the `ExtractSettings` shown."""
         return from_dict(self._cls, self.form.values() | self.more.values())
 
-    def show_state(self, busy: bool, reason: str) -> None:
-        """Show whether something runs, and why nothing can be started."""
+    def show_state(self, busy: bool, reason: str, map_problem: str) -> None:
+        """Show whether something runs, why nothing can be extracted, and what ails the map."""
+        self.show_prepared.setEnabled(not busy and not map_problem)
         self.extract.setEnabled(not busy and not reason)
         self.extract.setToolTip(reason)
         self.cancel.setEnabled(busy)

@@ -161,13 +161,45 @@ def test_all_energies_give_stacks(make_napari_viewer, qtbot, add_map, open_dock)
     dock.maps.all_energies.setChecked(True)
     extract(qtbot, dock)
     kernel = viewer.layers["Ag [kernel]"]
-    assert kernel.data.shape[0] == 3
+    assert kernel.data.shape[0] == viewer.layers["Ag [prepared]"].data.shape[0] == 3
     assert kernel.metadata[KEY]["bias_mV"] == [-20, 5, 30]
     (q_viewer,) = q_viewers()
     viewer.dims.set_point(0, 5)
     assert viewer.canvas.overlays.text.text == "E = 5.0 mV"
     assert q_viewer.dims.current_step[0] == viewer.dims.current_step[0]
     assert q_viewer.canvas.overlays.text.text == viewer.canvas.overlays.text.text
+
+
+def test_the_prepared_map_lies_above_the_map_and_below_the_points(
+    make_napari_viewer, qtbot, add_map, open_dock, simulated
+):
+    viewer = make_napari_viewer()
+    sloped = simulated.didv + 50 * simulated.didv["y"].values[:, None].astype(np.float32)
+    layer = add_map(viewer, bias=None, didv=sloped.assign_attrs(units="nS"))
+    before = layer.data.copy()
+    dock = open_dock(viewer)
+    dock.scatterers.layers.choose(viewer.add_points([[15.0, 15.0], [8.0, 9.0]], name="mine"))
+    click(qtbot, dock.settings.show_prepared)
+    wait_until_idle(qtbot, dock)
+    prepared = viewer.layers["Ag [prepared]"]
+    np.testing.assert_array_equal(layer.data, before)
+    assert names(viewer) == ["Ag", "Ag [prepared]", "mine"]
+    assert prepared.data.shape == before.shape
+    assert np.ptp(prepared.data) < 0.1 * np.ptp(before)
+    low, high = prepared.contrast_limits
+    assert prepared.data.min() < low < high < prepared.data.max()
+    facts = prepared.metadata[KEY]
+    assert (facts["kind"], facts["attrs"]["units"]) == ("prepared", "nS")
+    assert dock.maps.layers.count() == 1
+
+    extract(qtbot, dock)
+    order = names(viewer)
+    assert order.index("Ag [prepared 2]") < order.index("Ag [reconstruction]") < order.index("mine")
+    second, reconstruction = viewer.layers["Ag [prepared 2]"], viewer.layers["Ag [reconstruction]"]
+    assert second.visible
+    assert second.contrast_limits == reconstruction.contrast_limits
+    residual = viewer.layers["Ag [residual]"]
+    np.testing.assert_allclose(reconstruction.data + residual.data, second.data, atol=1e-3)
 
 
 def test_extract_is_off_with_the_reason(make_napari_viewer, qtbot, add_map, open_dock):
