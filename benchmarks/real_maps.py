@@ -1,0 +1,58 @@
+"""Do real maps of one surface give one kernel? Prints edges and agreements as a Markdown table.
+
+    python benchmarks/real_maps.py DATA [--method aligned]
+
+DATA is the folder with cu111/ and fese/. Cu(111): a field, its repeat five hours later and the
+field beside it, each extracted on its own, scatterers found by the program. FeSe: the forward and
+the backward trace of one scan.
+"""
+
+import argparse
+import itertools
+import time
+from pathlib import Path
+
+import qpi_kernel as qk
+
+CU111 = {"field": "A200621.160730", "repeat": "A200621.210648", "neighbour": "A200621.211052"}
+FESE = {"forward": "LIY 1 omega (A)", "backward": "LIY 1 omega [bwd] (A)"}
+
+
+def extracted(path: Path, channel: str | None, method: str) -> tuple[qk.Extraction, str]:
+    didv = qk.prepare(qk.select_didv(qk.read_file(path), channel))
+    start = time.perf_counter()
+    result = qk.extract_kernel(didv, settings=qk.ExtractSettings(method=method))
+    seconds = time.perf_counter() - start
+    verdict = qk.assess(result).verdict
+    side = result.kernel.sizes["x"] * float(result.kernel["x"][1] - result.kernel["x"][0])
+    edge = float(qk.half_rim_q(result.kernel)[0])
+    return result, (
+        f"{len(result.scatterers)} | {side:.1f} | {edge:.2f} | {verdict} | {seconds:.1f} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--method", default="aligned", choices=["aligned", "wiener", "average"])
+    arguments = parser.parse_args()
+    print("| map | scatterers | window (nm) | half of the rim (1/nm) | verdict | seconds |")
+    print("|---|---|---|---|---|---|")
+    groups: dict[str, dict[str, qk.Extraction]] = {"Cu(111)": {}, "FeSe": {}}
+    for name, stem in CU111.items():
+        path = arguments.data / "cu111" / f"{stem}.dat"
+        groups["Cu(111)"][name], row = extracted(path, None, arguments.method)
+        print(f"| Cu(111) {name} | {row}")
+    for name, channel in FESE.items():
+        path = arguments.data / "fese" / "FeSe_topography.sxm"
+        groups["FeSe"][name], row = extracted(path, channel, arguments.method)
+        print(f"| FeSe {name} | {row}")
+    print("\n| kernels | similarity, 1 to 6 1/nm |\n|---|---|")
+    for group, results in groups.items():
+        for (a, first), (b, second) in itertools.combinations(results.items(), 2):
+            value = float(qk.band_similarity(first.kernel, second.kernel, (1.0, 6.0))[0])
+            print(f"| {group}: {a} and {b} | {value:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
