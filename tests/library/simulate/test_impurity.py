@@ -1,0 +1,217 @@
+import numpy as np
+import pytest
+
+from qpi_kernel.errors import QpiError
+from qpi_kernel.simulate.impurity import (
+    Impurity,
+    density_change,
+    impurity_green,
+    impurity_kernel,
+    torus_green,
+)
+from qpi_kernel.simulate.spin import exchange, rashba_coupling, spin_tip, with_spin
+from qpi_kernel.simulate.tight_binding import (
+    honeycomb_lattice,
+    square_lattice,
+    triangular_lattice,
+)
+from qpi_kernel.simulate.tmatrix import lattice_kernel, t_matrix
+
+SQUARE = square_lattice(1.0, -1.0, 0.3, -0.1)
+TRIANGULAR = triangular_lattice(1.0, -1.0, 0.2)
+HONEYCOMB = honeycomb_lattice(1.0, -1.0, 0.3)
+RASHBA = with_spin(SQUARE, rashba_coupling(0.25))
+
+BOND = np.array([[0.4, 0.7 - 0.2j], [0.7 + 0.2j, -1.1]])
+CASES = {
+    "one site": (SQUARE, Impurity(((0, 0, 0),), [[1.7]])),
+    "bond": (SQUARE, Impurity(((0, 0, 0), (1, 0, 0)), BOND)),
+    "three sites in three cells": (
+        TRIANGULAR,
+        Impurity(((0, 0, 0), (2, -1, 0), (-1, 3, 0)), np.diag([1.0, -2.0, 0.5])),
+    ),
+    "vacancy on B of another cell": (HONEYCOMB, Impurity(((1, 2, 1),), [[1e4]])),
+    "singular, both sublattices": (
+        HONEYCOMB,
+        Impurity(((0, 0, 0), (0, 0, 1), (0, -1, 1)), np.ones((3, 3))),
+    ),
+    "touched but not changed": (HONEYCOMB, Impurity(((0, 0, 0), (0, 0, 1)), np.zeros((2, 2)))),
+    "magnetic": (RASHBA, Impurity(((0, 0, 0), (0, 0, 1)), exchange(0.8, (1.0, 0.5, -0.3)))),
+    "antiferromagnetic pair": (
+        RASHBA,
+        Impurity(
+            ((0, 0, 0), (0, 0, 1), (1, 1, 0), (1, 1, 1)),
+            np.kron(np.diag([1, -1]), exchange(0.8, (0, 0, 1))),
+        ),
+    ),
+}
+BOTH = pytest.mark.parametrize(("model", "impurity"), CASES.values(), ids=CASES)
+
+
+def as_matrix(green):
+    """G between all orbitals of the torus: G[(R, m), (R', n)] = G_mn(R - R')."""
+    cells, n = len(green), green.shape[-1]
+    i, j, m = (axis.ravel() for axis in np.indices((cells, cells, n)))
+    return green[(i[:, None] - i) % cells, (j[:, None] - j) % cells, m[:, None], m[None, :]]
+
+
+def rows_of(impurity, cells, n):
+    return [(i % cells * cells + j % cells) * n + m for i, j, m in impurity.sites]
+
+
+@BOTH
+@pytest.mark.parametrize("energy", [-1.1, 0.4])
+def test_the_t_matrix_equals_direct_inversion_of_a_torus(model, impurity, energy):
+    cells = 6
+    green = torus_green(model, energy, 0.1, cells)
+    bare = as_matrix(green)
+    rows = rows_of(impurity, cells, model.orbital_count)
+    full = np.linalg.inv(bare)
+    full[np.ix_(rows, rows)] -= impurity.potential_eV
+    exact = np.linalg.inv(full)
+    scattering = t_matrix(impurity_green(green, impurity), impurity.potential_eV)
+    from_t = bare + bare[:, rows] @ scattering @ bare[rows, :]
+    np.testing.assert_allclose(from_t, exact, atol=1e-9)
+    density = -np.diagonal(exact - bare).imag / np.pi
+    np.testing.assert_allclose(density_change(green, impurity).ravel(), density, atol=1e-9)
+
+
+@BOTH
+def test_the_torus_is_that_of_the_hamiltonian(model, impurity):
+    # G (E - H) = 1 with H built from the hoppings, cell by cell.
+    cells, n = 6, model.orbital_count
+    hamiltonian = np.zeros((cells, cells, n, n), complex)
+    for hop in model.hoppings:
+        i, j = hop.cell
+        hamiltonian[i % cells, j % cells, hop.to, hop.start] += hop.amplitude_eV
+        if hop.cell != (0, 0) or hop.to != hop.start:
+            hamiltonian[-i % cells, -j % cells, hop.start, hop.to] += np.conj(hop.amplitude_eV)
+    whole = (0.3 + 0.2j) * np.eye(cells**2 * n) - as_matrix(hamiltonian)
+    green = as_matrix(torus_green(model, 0.3, 0.2, cells))
+    np.testing.assert_allclose(green @ whole, np.eye(cells**2 * n), atol=1e-10)
+
+
+@BOTH
+def test_added_states_obey_the_friedel_sum_rule(model, impurity):
+    energy, eta, cells, step = -0.6, 0.3, 12, 1e-4
+
+    def log_determinant(at):
+        green = impurity_green(torus_green(model, at, eta, cells), impurity)
+        sign, size = np.linalg.slogdet(np.eye(len(green)) - green @ impurity.potential_eV)
+        return size + 1j * np.angle(sign)
+
+    added = density_change(torus_green(model, energy, eta, cells), impurity).sum()
+    slope = (log_determinant(energy + step) - log_determinant(energy - step)).imag / (2 * step)
+    assert added == pytest.approx(-slope / np.pi, abs=1e-7)
+
+
+def axis_of(pixels=12, step=0.31):
+    return step * np.arange(-pixels, pixels + 1)
+
+
+@pytest.mark.parametrize("angle_deg", [0.0, 25.0])
+@pytest.mark.parametrize("name", ["one site", "honeycomb"])
+def test_one_site_gives_the_kernel_of_the_lattice(name, angle_deg):
+    model, potential = (SQUARE, 1.7) if name == "one site" else (HONEYCOMB, -2.0)
+    axis = axis_of(40, 0.25)
+    expected = lattice_kernel(
+        model, axis, axis, -0.8, potential_eV=potential, broadening_eV=1.0, wannier_nm=0.4,
+        angle_deg=angle_deg, mesh=96,
+    )  # fmt: skip
+    kernel = impurity_kernel(
+        model, Impurity(((0, 0, 0),), [[potential]]), axis, axis, -0.8, broadening_eV=1.0,
+        wannier_nm=0.4, angle_deg=angle_deg, cells=96,
+    )  # fmt: skip
+    np.testing.assert_allclose(kernel, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_a_scatterer_may_stand_in_any_cell():
+    axis = axis_of()
+    kernels = [
+        impurity_kernel(
+            HONEYCOMB,
+            Impurity(((i, j, 0), (i + 1, j, 1)), BOND),
+            axis,
+            axis,
+            -0.8,
+            broadening_eV=0.3,
+            wannier_nm=0.4,
+            cells=48,
+        )
+        for i, j in ((0, 0), (5, -3))
+    ]
+    np.testing.assert_allclose(kernels[1], kernels[0], atol=1e-10)
+
+
+def test_the_torus_grows_with_the_window():
+    axis = axis_of(30)
+    impurity = Impurity(((0, 0, 0),), [[1.0]])
+    kernels = [
+        impurity_kernel(
+            SQUARE, impurity, axis, axis, -0.8, broadening_eV=1.5, wannier_nm=0.4, cells=cells
+        )
+        for cells in (4, 128)
+    ]
+    np.testing.assert_allclose(kernels[0], kernels[1], atol=1e-5 * np.abs(kernels[1]).max())
+
+
+def spin_kernel(impurity, direction=None, model=RASHBA):
+    axis = axis_of()
+    return impurity_kernel(
+        model, impurity, axis, axis, -1.0, broadening_eV=0.3, wannier_nm=0.4, cells=64,
+        tip=spin_tip(1, direction),
+    )  # fmt: skip
+
+
+def test_spins_that_do_not_mix_add_their_densities():
+    one = impurity_kernel(
+        SQUARE, Impurity(((0, 0, 0),), [[0.9]]), axis_of(), axis_of(), -1.0, broadening_eV=0.3,
+        wannier_nm=0.4, cells=64,
+    )  # fmt: skip
+    both = Impurity(((0, 0, 0), (0, 0, 1)), 0.9 * np.eye(2))
+    kernel = spin_kernel(both, model=with_spin(SQUARE))
+    np.testing.assert_allclose(kernel, 2 * one, atol=1e-10)
+
+
+def test_only_a_magnetic_tip_sees_a_weak_spin():
+    small = 1e-4
+    spin = Impurity(((0, 0, 0), (0, 0, 1)), exchange(small, (0, 0, 1)))
+    charge = Impurity(((0, 0, 0), (0, 0, 1)), small * np.eye(2))
+    reference = np.abs(spin_kernel(charge)).max()
+    assert np.abs(spin_kernel(spin)).max() < 1e-3 * reference
+    assert np.abs(spin_kernel(spin, (0, 0, 1))).max() > 0.3 * reference
+    assert np.abs(spin_kernel(charge, (0, 0, 1))).max() < 1e-3 * reference
+
+
+def test_turning_the_spin_over_turns_the_magnetic_kernel_over():
+    # Time reversal: J -> -J with d -> -d leaves the map as it is.
+    kernels = [
+        spin_kernel(Impurity(((0, 0, 0), (0, 0, 1)), exchange(0.8, (0, 0, sign))), (0, 0, sign))
+        for sign in (1, -1)
+    ]
+    np.testing.assert_allclose(kernels[1], kernels[0], atol=1e-9)
+
+
+def test_rashba_bands_split():
+    levels = np.linalg.eigvalsh(RASHBA.hamiltonian(np.array(0.7), np.array(0.0)))
+    assert levels[1] - levels[0] == pytest.approx(2 * 2 * 0.25 * np.sin(0.7))
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(QpiError, match="does not fit 2 different sites"):
+        Impurity(((0, 0, 0), (1, 0, 0)), [[1.0]])
+    with pytest.raises(QpiError, match="different sites"):
+        Impurity(((0, 0, 0), (0, 0, 0)), np.eye(2))
+    with pytest.raises(QpiError, match="Hermitian"):
+        Impurity(((0, 0, 0),), [[1j]])
+    with pytest.raises(QpiError, match="broadening must be positive"):
+        torus_green(SQUARE, 0.1, 0.0, 8)
+    with pytest.raises(QpiError, match="direction"):
+        exchange(1.0, (0, 0, 0))
+    axis = axis_of(3)
+    for site, wannier, match in (((0, 0, 1), 0.4, "does not fit"), ((0, 0, 0), 0.0, "Wannier")):
+        with pytest.raises(QpiError, match=match):
+            impurity_kernel(
+                SQUARE, Impurity((site,), [[1.0]]), axis, axis, 0.1, broadening_eV=0.1,
+                wannier_nm=wannier,
+            )  # fmt: skip
