@@ -6,7 +6,16 @@ from pathlib import Path
 import xarray as xr
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.read import createc, gsf, nanonis_3ds, nanonis_sxm, netcdf, numpy_file, tiff
+from qpi_kernel.read import (
+    createc,
+    gsf,
+    nanonis_3ds,
+    nanonis_sxm,
+    netcdf,
+    numpy_file,
+    rhk_sm4,
+    tiff,
+)
 from qpi_kernel.read.recording import Reader, ReadError, Source
 from qpi_kernel.read.select import select_didv, select_topography
 
@@ -14,6 +23,7 @@ READERS: tuple[Reader, ...] = (
     nanonis_sxm.READER,
     nanonis_3ds.READER,
     createc.READER,
+    rhk_sm4.READER,
     numpy_file.READER,
     netcdf.READER,
     tiff.READER,

@@ -98,6 +98,55 @@ def grid_bytes(
     return text.encode("latin-1") + body
 
 
+def sm4_page(
+    values,
+    label="LIA Current",
+    units="A",
+    line=False,
+    scan=0,
+    scale=(-1e-9, -2e-9, 1e-12),
+    x_offset=0.0,
+    grid=(0, 0),
+    positions=(),
+):
+    """Return header, strings, values and positions of one RHK page."""
+    values = np.asarray(values, dtype="<i4")
+    ny, nx = values.shape
+    texts = [label, "", "", "", "C:\\someone\\a.sm4", "07/02/20", "07:44:16", "V" if line else "m"]
+    texts += ["", units]
+    strings = b"".join(struct.pack("<H", len(t)) + t.encode("utf-16-le") for t in texts)
+    header = struct.pack(
+        "<2H13I11f4I64x",
+        *(168, len(texts)),
+        *(0, 0, 7 if line else 0, 0, 0, nx, ny, 0, scan, 0, 4 * nx * ny, 0, 0),
+        *(*scale, 0, x_offset, 0, 0, 0, -0.05, 1e-10, 0 if line else 10),
+        *(0, *grid, 2),
+    )
+    drift = np.zeros((len(positions), 7), dtype="<f4")
+    drift[:, 1:3] = np.reshape(positions, (-1, 2))
+    return int(line), header, strings, values.tobytes(), drift.tobytes()
+
+
+def sm4_bytes(pages) -> bytes:
+    """Write pages made by `sm4_page`."""
+    index = 58 + 12 + 16 + 12
+    body, table = b"", b""
+    start = index + len(pages) * (32 + 24)
+    for kind, header, strings, values, drift in pages:
+        place = start + len(body)
+        after = place + len(header) + 24
+        objects = struct.pack(
+            "<6I", 10, after, 1, 8, after + len(strings) + len(values), len(drift)
+        )
+        body += header + objects + strings + values + drift
+        table += bytes(16) + struct.pack("<4I", kind, 0, 2, 5)
+        table += struct.pack("<6I", 3, place, 180, 4, after + len(strings), len(values))
+    head = struct.pack("<H", 56) + "STiMage 005.004 1".ljust(18, "\0").encode("utf-16-le")
+    head += struct.pack("<5I", len(pages), 1, 12, 0, 0) + struct.pack("<3I", 1, 70, 16)
+    head += struct.pack("<4I", len(pages), 1, 0, 0) + struct.pack("<3I", 2, index, len(table))
+    return head + table + body
+
+
 def npz_bytes(**arrays) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, **arrays)
@@ -134,6 +183,11 @@ def sxm():
 @pytest.fixture
 def grid():
     return grid_bytes
+
+
+@pytest.fixture
+def sm4():
+    return lambda *pages: sm4_bytes([sm4_page(**page) for page in pages])
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from qpi_kernel import ReadError, make_map, read_file
 
-SUFFIXES = [".3ds", ".sxm", ".dat", ".npz", ".npy", ".nc", ".tif", ".gsf"]
+SUFFIXES = [".3ds", ".sxm", ".dat", ".sm4", ".npz", ".npy", ".nc", ".tif", ".gsf"]
 
 
 @pytest.fixture
-def files(sxm, grid, createc, npz, top, curves, tmp_path):
+def files(sxm, grid, createc, sm4, npz, top, curves, tmp_path):
     """Return a function from a suffix to the bytes of a good file of that format."""
     didv = make_map(top, bias_mV=[5], y_nm=np.arange(5), x_nm=np.arange(7))
     xr.Dataset({"didv": didv}).to_netcdf(tmp_path / "good.nc", engine="h5netcdf")
@@ -28,6 +28,7 @@ def files(sxm, grid, createc, npz, top, curves, tmp_path):
         ".sxm": sxm([top] * 4),
         ".3ds": grid(curves),
         ".dat": createc([top, top]),
+        ".sm4": sm4({"values": top}, {"values": 2 * top, "label": "Topography", "units": "m"}),
         ".npz": npz(values=top, x_nm=np.arange(7), y_nm=np.arange(5), bias_mV=[5.0]),
         ".npy": array.getvalue(),
         ".nc": (tmp_path / "good.nc").read_bytes(),
@@ -62,7 +63,7 @@ def test_cut_files(files, save, suffix):
     content = files(suffix)
     for share in (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
         cut = read_or_refuse(save(f"cut{suffix}", content[: int(share * len(content))]))
-        if cut is not None and suffix in (".sxm", ".3ds", ".dat"):
+        if cut is not None and suffix in (".sxm", ".3ds", ".dat", ".sm4"):
             whole = read_file(save(f"whole{suffix}", content))
             for name, channel in cut.items():
                 measured = np.isfinite(channel.values)
