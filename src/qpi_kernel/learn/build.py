@@ -16,6 +16,8 @@ from qpi_kernel.simulate.families import HELD_OUT
 
 # Same families as the training, other kernels: what the error bars are calibrated on.
 VALIDATION = BankSettings(count=420, seed=3)
+# Batches of 32 scenes.
+CALIBRATION_BATCHES = 30
 # Families that no training draws from.
 EVALUATION = BankSettings(families=HELD_OUT, count=400, seed=2)
 
@@ -59,7 +61,9 @@ def iter_build_model(recipe: ModelRecipe, folder: Path | str, device: torch.devi
     )
     vae, aligner = vae.cpu(), aligner.cpu()
     bins, spectrum = yield from scaled(
-        iter_calibrate(vae, aligner, banks[1], recipe.validation.seed), 0.98, 1.0
+        iter_calibrate(vae, aligner, banks[1], recipe.validation.seed, CALIBRATION_BATCHES),
+        0.98,
+        1.0,
     )
     card = {
         **to_dict(recipe),

@@ -1,0 +1,38 @@
+import numpy as np
+import torch
+
+from qpi_kernel.learn.build import EVALUATION, ModelRecipe, iter_build_model
+from qpi_kernel.learn.model import SHIPPED, load_model
+from qpi_kernel.progress import drain
+from qpi_kernel.settings import from_dict, to_dict
+from qpi_kernel.simulate.bank import BankSettings
+from qpi_kernel.simulate.families import HELD_OUT, TRAINED
+
+CPU = torch.device("cpu")
+
+
+def test_a_recipe_makes_a_model_and_resumes(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("qpi_kernel.learn.build.CALIBRATION_BATCHES", 1)
+    tiny = BankSettings(families=("parabolic", "elliptic"), count=8, size=128)
+    whole = ModelRecipe(name="tiny", bank=tiny, validation=tiny, training=recipe)
+    assert from_dict(ModelRecipe, to_dict(whole)) == whole
+    path = drain(iter_build_model(whole, tmp_path, CPU))
+    assert path == tmp_path / "tiny.safetensors"
+    model = load_model(path)
+    assert model.card["families"] == ["parabolic", "elliptic"]
+    assert set(model.card["held_out"]) == set(HELD_OUT)
+    assert np.all(np.diff(model.noise_bins.numpy()) >= 0)
+    made = (tmp_path / "vae.safetensors").stat().st_mtime_ns
+    assert drain(iter_build_model(whole, tmp_path, CPU)) == path
+    assert (tmp_path / "vae.safetensors").stat().st_mtime_ns == made
+    again = load_model(path)
+    assert torch.equal(again.error_spectrum, model.error_spectrum)
+    for first, second in zip(again.aligner.parameters(), model.aligner.parameters(), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_the_shipped_model_never_saw_what_it_is_judged_on():
+    card = load_model(SHIPPED).card
+    assert set(card["families"]) == set(TRAINED)
+    assert not set(card["families"]) & set(EVALUATION.families)
+    assert EVALUATION.families == HELD_OUT
