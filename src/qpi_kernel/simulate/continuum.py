@@ -13,6 +13,8 @@ which obeys the optical theorem Im T = |T|^2 Im G(0) for A = 0. Energies in eV, 
 masses in electron masses, delta rho in 1/(eV nm^2).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy import constants
@@ -22,6 +24,34 @@ HBAR2_2M_EV_NM2 = constants.hbar**2 / (2 * constants.m_e) / constants.e * 1e18
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
+
+
+@dataclass(frozen=True)
+class ParabolicBand:
+    """An isotropic surface state and the scatterers in it; see `parabolic_kernel`.
+
+    Parameters
+    ----------
+    mass : float
+        Effective mass, negative for holes [electron masses].
+    edge_eV, broadening_eV : float
+        Band edge, and eta (half width) [eV].
+    phase_shift : float
+        delta of a scatterer [rad].
+    core_nm : float
+        The logarithm at r = 0 is rounded off over this length [nm].
+    """
+
+    mass: float
+    edge_eV: float
+    broadening_eV: float
+    phase_shift: float = np.pi / 2
+    core_nm: float = 0.2
+
+    @property
+    def t_matrix(self) -> complex:
+        """T of one scatterer [eV nm^2]."""
+        return _scattering(self.mass, self.phase_shift, 0.0)
 
 
 def t_matrix(mass: float, phase_shift: float, absorption: float = 0.0) -> complex:

@@ -35,6 +35,8 @@ class Material:
         none.
     energies_eV : (low, high)
         Range in which the model holds.
+    band : ParabolicBand, optional
+        The band, where it is one for which multiple scattering is known.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Material:
     kernel: Callable[[Floats, Floats, float], Floats] = field(repr=False)
     ring_q: Callable[[float], float] = field(repr=False)
     energies_eV: tuple[float, float]
+    band: continuum.ParabolicBand | None = field(default=None, repr=False)
 
 
 def find_material(name: str) -> Material:
@@ -76,7 +79,9 @@ def _surface_state(
         square = mass * (energy_eV - edge_eV) / HBAR2_2M_EV_NM2
         return float(2 * np.sqrt(square)) if square > 0 else float("nan")
 
-    return Material(name, description, source, kernel, ring_q, (edge_eV - 0.05, edge_eV + 1.2))
+    band = continuum.ParabolicBand(mass, edge_eV, broadening_eV)
+    energies_eV = (edge_eV - 0.05, edge_eV + 1.2)
+    return Material(name, description, source, kernel, ring_q, energies_eV, band)
 
 
 def _rashba_state(

@@ -13,7 +13,10 @@ from qpi_kernel.convolution import Geometry, activation_spectrum, convolve
 from qpi_kernel.errors import QpiError
 from qpi_kernel.maps import make_map, pixel_nm
 from qpi_kernel.scatterers import Scatterers
-from qpi_kernel.simulate.materials import Material, find_material
+from qpi_kernel.simulate.materials import MATERIALS, Material, find_material
+from qpi_kernel.simulate.multiple_scattering import foldy_lax
+
+Floats = npt.NDArray[np.float64]
 
 # Cores, which outshine the ripples, are left out of the signal-to-noise ratio.
 CORE_PX = 3.0
@@ -85,8 +88,12 @@ def simulate_map(
     snr: float = 10.0,
     weight_spread: float = 0.15,
     seed: int = 0,
+    multiple_scattering: bool = False,
 ) -> SimulatedMap:
-    """Simulate a square map of many scatterers (Born level: kernels add up).
+    """Simulate a square map of many scatterers.
+
+    Kernels add up, as extraction assumes, unless `multiple_scattering` lets waves visit several
+    scatterers.
 
     Parameters
     ----------
@@ -105,12 +112,14 @@ def simulate_map(
     weight_spread : float
         Standard deviation of the weights about 1.
     seed : int
+    multiple_scattering : bool
+        Solve the Foldy-Lax equations; for materials with one parabolic band.
 
     Raises
     ------
     QpiError
-        If a size is not positive, a bias lies where the material has no states or the scatterers
-        do not fit into the map.
+        If a size is not positive, a bias lies where the material has no states, the scatterers do
+        not fit into the map, or multiple scattering is not known for the material.
     """
     if not (size_nm > 0 and pixels >= 16 and snr > 0):
         raise QpiError(
@@ -129,6 +138,9 @@ def simulate_map(
                 f"{chosen.name} is known from {1e3 * low:g} to {1e3 * high:g} mV;"
                 f" {bias:g} mV lies outside"
             )
+    if multiple_scattering and chosen.band is None:
+        known = ", ".join(name for name, entry in MATERIALS.items() if entry.band)
+        raise QpiError(f"multiple scattering is not known for {chosen.name}; it is for {known}")
     rng = np.random.default_rng(seed)
     axis = (np.arange(pixels) + 0.5) * size_nm / pixels
     points = (
@@ -139,14 +151,19 @@ def simulate_map(
     # The kernel reaches across the whole map: its window is twice as wide.
     reach = np.arange(-pixels, pixels + 1) * size_nm / pixels
     kernel = simulate_kernel(chosen, bias_mV=biases, y_nm=reach, x_nm=reach)
-    geometry = Geometry(pixels, pixels, reach.size)
     places = ((points.xy_nm - axis[0]) / (size_nm / pixels))[:, ::-1].copy()
     # The canvas is periodic: what stands beyond the reach of the kernel would come in elsewhere.
     near = np.all((places > -pixels) & (places < 2 * pixels), axis=1)
-    spectrum = activation_spectrum(
-        geometry, torch.as_tensor(places), torch.as_tensor(points.weight * near)
-    )
-    clean = convolve(geometry, spectrum, torch.as_tensor(kernel.values.astype(float))).numpy()
+    if multiple_scattering and chosen.band is not None:
+        clean = np.stack([
+            foldy_lax(
+                axis, axis, bias / 1e3, band=chosen.band, xy_nm=points.xy_nm[near],
+                weight=points.weight[near],
+            )
+            for bias in biases
+        ])  # fmt: skip
+    else:
+        clean = _add_up(kernel, places, points.weight * near, pixels)
 
     tree = cKDTree(places)
     rows, columns = np.mgrid[:pixels, :pixels]
@@ -179,6 +196,13 @@ def simulate_map(
         noise,
         np.array([chosen.ring_q(bias / 1e3) for bias in biases]),
     )
+
+
+def _add_up(kernel: xr.DataArray, places: Floats, weight: Floats, pixels: int) -> Floats:
+    geometry = Geometry(pixels, pixels, kernel.sizes["x"])
+    spectrum = activation_spectrum(geometry, torch.as_tensor(places), torch.as_tensor(weight))
+    added = convolve(geometry, spectrum, torch.as_tensor(kernel.values.astype(float)))
+    return np.asarray(added.numpy())
 
 
 def crop_kernel(kernel: xr.DataArray, window_nm: float) -> xr.DataArray:
