@@ -9,6 +9,7 @@ from qpi_kernel.errors import QpiError
 from qpi_kernel.read import (
     createc,
     gsf,
+    igor_ibw,
     nanonis_3ds,
     nanonis_sxm,
     netcdf,
@@ -24,6 +25,7 @@ READERS: tuple[Reader, ...] = (
     nanonis_3ds.READER,
     createc.READER,
     rhk_sm4.READER,
+    igor_ibw.READER,
     numpy_file.READER,
     netcdf.READER,
     tiff.READER,

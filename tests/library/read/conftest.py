@@ -147,6 +147,33 @@ def sm4_bytes(pages) -> bytes:
     return head + table + body
 
 
+def ibw_bytes(
+    values,
+    order="<",
+    step=(1e-9, 2e-9, -5e-3),
+    start=(-3e-9, 0.0, 10e-3),
+    units=("m", "m", "V"),
+) -> bytes:
+    """Write an Igor wave of version 5, values (x, y, bias) or (x, y)."""
+    values = np.asarray(values, dtype=f"{order}f8")
+    shape = np.zeros(4, dtype=int)
+    shape[: values.ndim] = values.shape
+    scale = [np.pad(numbers, (0, 4 - len(numbers))) for numbers in (step, start)]
+    wave = struct.pack(
+        f"{order}I2IiHh6xh32s2I4i4d4d",
+        *(0, 0, 0, values.size, 4, 0, 1, b"LIX", 0, 0, *shape, *scale[0], *scale[1]),
+    )
+    wave += b"A\0\0\0" + b"".join(unit.encode().ljust(4, b"\0") for unit in units) + bytes(4)
+    wave = wave.ljust(320, b"\0")
+
+    def header(checksum: int) -> bytes:
+        size = 320 + values.nbytes
+        return struct.pack(f"{order}hhi", 5, checksum, size).ljust(64, b"\0") + wave
+
+    words = np.frombuffer(header(0), f"{order}i2").sum(dtype=np.int64)
+    return header(int(np.int64(-words).astype(np.int16))) + values.tobytes(order="F")
+
+
 def npz_bytes(**arrays) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, **arrays)
@@ -188,6 +215,11 @@ def grid():
 @pytest.fixture
 def sm4():
     return lambda *pages: sm4_bytes([sm4_page(**page) for page in pages])
+
+
+@pytest.fixture
+def ibw():
+    return ibw_bytes
 
 
 @pytest.fixture
