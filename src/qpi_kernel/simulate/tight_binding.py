@@ -7,6 +7,7 @@ In the gauge that keeps the orbital positions tau,
 so that Fourier transforms of G(k) land on the atoms. Energies in eV, lengths in nm.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,7 +101,7 @@ def square_lattice(
     """
     cells = {(1, 0): t_eV, (0, 1): t_eV, (1, 1): t2_eV, (1, -1): t2_eV}
     cells |= {(2, 0): t3_eV, (0, 2): t3_eV}
-    return _one_orbital(a_nm * np.eye(2), cells, onsite_eV)
+    return one_orbital_lattice(a_nm * np.eye(2), cells, onsite_eV)
 
 
 def triangular_lattice(
@@ -113,7 +114,7 @@ def triangular_lattice(
     vectors = a_nm * np.array([[1.0, 0.0], [0.5, np.sqrt(3) / 2]])
     cells = {(1, 0): t_eV, (0, 1): t_eV, (1, -1): t_eV}
     cells |= {(1, 1): t2_eV, (2, -1): t2_eV, (1, -2): t2_eV}
-    return _one_orbital(vectors, cells, onsite_eV)
+    return one_orbital_lattice(vectors, cells, onsite_eV)
 
 
 def rectangular_lattice(
@@ -121,7 +122,7 @@ def rectangular_lattice(
 ) -> TightBinding:
     """One orbital on a rectangular lattice, with different hopping along x and y."""
     cells = {(1, 0): t_eV[0], (0, 1): t_eV[1], (1, 1): diagonal_eV, (1, -1): diagonal_eV}
-    return _one_orbital(np.diag(a_nm).astype(float), cells, 0.0)
+    return one_orbital_lattice(np.diag(a_nm).astype(float), cells, 0.0)
 
 
 def honeycomb_lattice(a_nm: float, t_eV: float, mass_eV: float = 0.0) -> TightBinding:
@@ -133,9 +134,20 @@ def honeycomb_lattice(a_nm: float, t_eV: float, mass_eV: float = 0.0) -> TightBi
     return TightBinding(vectors, orbitals, tuple(hoppings))
 
 
-def _one_orbital(
-    lattice: Floats, cells: dict[tuple[int, int], float], onsite: float
+def one_orbital_lattice(
+    lattice_nm: Floats, cells: Mapping[tuple[int, int], float], onsite_eV: float = 0.0
 ) -> TightBinding:
-    hoppings = [Hopping((0, 0), 0, 0, onsite)]
+    """One orbital with real hoppings to any cells: E(k) = e0 + sum_R 2 t(R) cos k R.
+
+    Parameters
+    ----------
+    lattice_nm : array, shape (2, 2)
+        Lattice vectors as rows [nm].
+    cells : mapping from (i, j) to t
+        Hopping to the cell i a1 + j a2, one of each pair R, -R [eV].
+    onsite_eV : float
+        e0 [eV].
+    """
+    hoppings = [Hopping((0, 0), 0, 0, onsite_eV)]
     hoppings += [Hopping(cell, 0, 0, t) for cell, t in cells.items() if t]
-    return TightBinding(np.asarray(lattice, float), np.zeros((1, 2)), tuple(hoppings))
+    return TightBinding(np.asarray(lattice_nm, float), np.zeros((1, 2)), tuple(hoppings))
