@@ -31,6 +31,7 @@ NOTHING_FOUND = (
 )
 # Wavelengths per window when the user leaves it open: enough rings to see, few enough to fit.
 WAVELENGTHS = 8.0
+NOISE_SIGMA = 5.0  # rings of the power spectrum stand out of white noise by more than this
 
 
 @settings
@@ -120,13 +121,31 @@ def iter_locate(didv: xr.DataArray, settings: LocateSettings | None = None) -> S
 def suggest_window_nm(didv: xr.DataArray) -> float:
     """Return a kernel window [nm]: eight wavelengths of the finest strong ripple, or half the map.
 
-    The ripple is read off the power spectrum: the wave vector below which nine tenths of the power
-    above the noise floor lies, averaged over the slices.
+    See `ripple_wavelength_nm`; where no ripple stands out of the noise, half the map.
+    """
+    wavelength = ripple_wavelength_nm(didv)
+    dy, dx = pixel_nm(didv)
+    half = min(didv.sizes["y"] * dy, didv.sizes["x"] * dx) / 2
+    least = 12 * max(dy, dx)
+    if wavelength is None or half <= least:
+        return half
+    return float(np.clip(WAVELENGTHS * wavelength, least, half))
+
+
+def ripple_wavelength_nm(didv: xr.DataArray) -> float | None:
+    """Return the wavelength 2 pi / q [nm] of the finest strong ripple, or None without ripples.
+
+    The ripple is read off the power spectrum: q is the wave vector below which nine tenths of the
+    power above the noise floor lies, the median over the slices.
+
+    Parameters
+    ----------
+    didv : xarray.DataArray, (bias, y, x)
+        A map.
     """
     check_map(didv)
     dy, dx = pixel_nm(didv)
-    sides = (didv.sizes["y"] * dy, didv.sizes["x"] * dx)
-    half = min(sides) / 2
+    step = 2 * np.pi / min(didv.sizes["y"] * dy, didv.sizes["x"] * dx)
     edges = []
     for values in didv.values:
         image = _flatten(values.astype(np.float64))
@@ -134,22 +153,20 @@ def suggest_window_nm(didv: xr.DataArray) -> float:
         power = np.abs(np.fft.fft2(image * taper)) ** 2
         qy = 2 * np.pi * np.fft.fftfreq(image.shape[0], dy)[:, None]
         qx = 2 * np.pi * np.fft.fftfreq(image.shape[1], dx)[None, :]
-        q = np.hypot(qy, qx)
-        step = 2 * np.pi / min(sides)
-        bins = (q / step).astype(int)
+        bins = (np.hypot(qy, qx) / step).astype(int)
         rings = np.arange(int(np.pi / max(dy, dx) / step) + 1)
         # The median over a ring passes over Bragg peaks, which are no ripples.
         typical = ndimage.median(power, bins, rings)
         floor = np.median(typical[-max(len(typical) // 4, 1) :])
-        above = np.clip(typical - 2 * floor, 0, None) * rings
+        # The median of a ring of white noise scatters by sqrt(2 / pi ring) / ln 2 of itself, and
+        # the taper ties neighbours together: small rings need more than twice the floor.
+        gate = floor * np.maximum(2, 1 + NOISE_SIGMA * 1.15 / np.sqrt(np.maximum(rings, 1)))
+        above = np.where(typical > gate, typical - 2 * floor, 0) * rings
         above[:2] = 0
         total = np.cumsum(above)
         if total[-1] > 0:
             edges.append(step * (np.searchsorted(total, 0.9 * total[-1]) + 0.5))
-    if not edges:
-        return half
-    wanted = WAVELENGTHS * 2 * np.pi / float(np.median(edges))
-    return float(np.clip(wanted, 12 * max(dy, dx), half)) if half > 12 * max(dy, dx) else half
+    return 2 * np.pi / float(np.median(edges)) if edges else None
 
 
 def _flatten(image: Floats) -> Floats:

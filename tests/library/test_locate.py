@@ -13,7 +13,7 @@ from qpi_kernel import (
     select_didv,
     simulate_map,
 )
-from qpi_kernel.locate import iter_locate, suggest_window_nm
+from qpi_kernel.locate import iter_locate, ripple_wavelength_nm, suggest_window_nm
 from qpi_kernel.settings import from_dict
 
 # Material, bias [mV] and field [nm] of maps with 128 pixels along each side.
@@ -191,6 +191,15 @@ def test_the_suggested_window_fits_even_small_maps():
         np.random.default_rng(1).normal(size=(20, 20)), bias_mV=[0], y_nm=axis, x_nm=axis
     )
     assert 0 < suggest_window_nm(small) <= 2.5
+
+
+def test_the_ripples_of_a_ring_have_its_wavelength_and_noise_has_none():
+    scene = simulate_map(
+        "ag111", bias_mV=[0.0], size_nm=48.0, pixels=192, scatterers=12, snr=20.0, seed=1
+    )
+    expected = 2 * np.pi / scene.ring_q[0]
+    assert ripple_wavelength_nm(scene.didv) == pytest.approx(expected, rel=0.25)
+    assert ripple_wavelength_nm(noise_map(0)) is None
 
 
 @pytest.mark.parametrize("name", ["A200621.160730.dat", "A200621.210648.dat"])
