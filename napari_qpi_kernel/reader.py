@@ -14,7 +14,20 @@ if TYPE_CHECKING:
     from qpi_kernel.read import ReadError
 
 Paths = str | Sequence[str]
-SUFFIXES = (".3ds", ".sxm", ".dat", ".ibw", ".sm4", ".npz", ".npy", ".nc", ".tif", ".tiff", ".gsf")
+SUFFIXES = (
+    ".3ds",
+    ".sxm",
+    ".dat",
+    ".gwy",
+    ".ibw",
+    ".sm4",
+    ".npz",
+    ".npy",
+    ".nc",
+    ".tif",
+    ".tiff",
+    ".gsf",
+)
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:

@@ -9,6 +9,7 @@ from qpi_kernel.errors import QpiError
 from qpi_kernel.read import (
     createc,
     gsf,
+    gwyddion_gwy,
     igor_ibw,
     nanonis_3ds,
     nanonis_sxm,
@@ -26,6 +27,7 @@ READERS: tuple[Reader, ...] = (
     createc.READER,
     rhk_sm4.READER,
     igor_ibw.READER,
+    gwyddion_gwy.READER,
     numpy_file.READER,
     netcdf.READER,
     tiff.READER,

@@ -174,6 +174,37 @@ def ibw_bytes(
     return header(int(np.int64(-words).astype(np.int16))) + values.tobytes(order="F")
 
 
+def gwy_bytes(*fields) -> bytes:
+    """Write Gwyddion fields (title, values with row 0 at the top, unit) of 1 nm by 2 nm pixels."""
+
+    def named(name: str, kind: str, raw: bytes) -> bytes:
+        return name.encode() + b"\0" + kind.encode() + raw
+
+    def whole(name: str, *components: bytes) -> bytes:
+        raw = b"".join(components)
+        return name.encode() + b"\0" + struct.pack("<I", len(raw)) + raw
+
+    def unit(name: str, text: str) -> bytes:
+        return named(name, "o", whole("GwySIUnit", named("unitstr", "s", text.encode() + b"\0")))
+
+    components = [named("/filename", "s", b"/home/someone/a.gwy\0")]
+    components += [named("/0/select", "S", struct.pack("<I", 2) + b"a\0b\0")]
+    for index, (title, values, units) in enumerate(fields):
+        ny, nx = np.shape(values)
+        raw = np.asarray(values, dtype="<f8").tobytes()
+        field = whole(
+            "GwyDataField",
+            *(named("xres", "i", struct.pack("<i", nx)), named("yres", "i", struct.pack("<i", ny))),
+            *(named("xreal", "d", struct.pack("<d", nx * 1e-9)),),
+            *(named("yreal", "d", struct.pack("<d", ny * 2e-9)),),
+            *(unit("si_unit_xy", "m"), unit("si_unit_z", units)),
+            named("data", "D", struct.pack("<I", nx * ny) + raw),
+        )
+        components += [named(f"/{index}/data", "o", field)]
+        components += [named(f"/{index}/data/title", "s", title.encode() + b"\0")]
+    return b"GWYP" + whole("GwyContainer", *components)
+
+
 def npz_bytes(**arrays) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, **arrays)
@@ -220,6 +251,11 @@ def sm4():
 @pytest.fixture
 def ibw():
     return ibw_bytes
+
+
+@pytest.fixture
+def gwy():
+    return gwy_bytes
 
 
 @pytest.fixture
