@@ -15,6 +15,15 @@ from qpi_kernel.maps import make_map, pixel_nm
 from qpi_kernel.scatterers import Scatterers
 from qpi_kernel.simulate.materials import MATERIALS, Material, find_material
 from qpi_kernel.simulate.multiple_scattering import foldy_lax
+from qpi_kernel.simulate.nuisance import (
+    Nuisance,
+    Realism,
+    as_scanned,
+    distorted,
+    find_nuisance,
+    margin_px,
+    spoiled,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,7 +40,8 @@ class SimulatedMap:
     Parameters
     ----------
     didv, clean : xarray.DataArray, (bias, y, x)
-        The map with and without noise [a.u.]; the ripples have variance 1.
+        The map with noise and nuisances, and the ripples alone, as scanned [a.u.]; the ripples
+        have variance 1.
     kernel : xarray.DataArray, (bias, y, x)
         True kernel on a window centred on the scatterer, pixels as in the map [a.u.].
     scatterers : Scatterers
@@ -89,6 +99,7 @@ def simulate_map(
     weight_spread: float = 0.15,
     seed: int = 0,
     multiple_scattering: bool = False,
+    nuisance: Nuisance | Realism = "clean",
 ) -> SimulatedMap:
     """Simulate a square map of many scatterers.
 
@@ -114,12 +125,16 @@ def simulate_map(
     seed : int
     multiple_scattering : bool
         Solve the Foldy-Lax equations; for materials with one parabolic band.
+    nuisance : Nuisance or {"clean", "lab", "hard"}
+        What else a real scan shows. The same seed gives the same scatterers and white noise; drift
+        moves the scatterers in the map, and they are returned as they appear.
 
     Raises
     ------
     QpiError
         If a size is not positive, a bias lies where the material has no states, the scatterers do
-        not fit into the map, or multiple scattering is not known for the material.
+        not fit into the map, multiple scattering is not known for the material or there is no
+        preset of that name.
     """
     if not (size_nm > 0 and pixels >= 16 and snr > 0):
         raise QpiError(
@@ -151,19 +166,27 @@ def simulate_map(
     # The kernel reaches across the whole map: its window is twice as wide.
     reach = np.arange(-pixels, pixels + 1) * size_nm / pixels
     kernel = simulate_kernel(chosen, bias_mV=biases, y_nm=reach, x_nm=reach)
+    scan = find_nuisance(nuisance)
+    margin = margin_px(scan, pixels)
     places = ((points.xy_nm - axis[0]) / (size_nm / pixels))[:, ::-1].copy()
     # The canvas is periodic: what stands beyond the reach of the kernel would come in elsewhere.
     near = np.all((places > -pixels) & (places < 2 * pixels), axis=1)
     if multiple_scattering and chosen.band is not None:
-        clean = np.stack([
+        wide_axis = (np.arange(-margin, pixels + margin) + 0.5) * size_nm / pixels
+        wide = np.stack([
             foldy_lax(
-                axis, axis, bias / 1e3, band=chosen.band, xy_nm=points.xy_nm[near],
+                wide_axis, wide_axis, bias / 1e3, band=chosen.band, xy_nm=points.xy_nm[near],
                 weight=points.weight[near],
             )
             for bias in biases
         ])  # fmt: skip
     else:
-        clean = _add_up(kernel, places, points.weight * near, pixels)
+        wide = _add_up(kernel, places + margin, points.weight * near, pixels + 2 * margin)
+    clean = distorted(scan, wide, pixels)
+    if margin:
+        places = as_scanned(scan, places, pixels)
+        xy_nm = axis[0] + places[:, ::-1] * size_nm / pixels
+        points = Scatterers(xy_nm, points.weight, points.species, points.confidence)
 
     tree = cKDTree(places)
     rows, columns = np.mgrid[:pixels, :pixels]
@@ -176,7 +199,8 @@ def simulate_map(
         raise QpiError("the scatterers leave no ripples in the map; move them closer")
     clean = clean / scale
     noise = np.full(len(clean), snr**-0.5)
-    noisy = clean + noise[:, None, None] * rng.normal(size=clean.shape)
+    noisy = spoiled(scan, clean, size_nm / pixels, seed)
+    noisy = noisy + noise[:, None, None] * rng.normal(size=clean.shape)
     attrs = {"material": chosen.name, "source": f"simulated {chosen.name}", "seed": seed}
 
     def as_map(values: npt.NDArray[np.float64], name: str) -> xr.DataArray:
