@@ -190,7 +190,8 @@ def bias_at(layer: "Image", point: Sequence[float]) -> float | None:
     bias = layer_bias(layer.data.shape, layer_attributes(layer))
     if not bias.size:
         return None
-    if layer.ndim < 3:
+    # While a stack is being removed the viewer may have lost the dimension already.
+    if layer.ndim < 3 or len(point) < 3:
         return float(bias[0])
     index = round((float(point[-3]) - float(layer.translate[0])) / float(layer.scale[0]))
     return float(bias[min(max(index, 0), bias.size - 1)])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
@@ -79,6 +80,8 @@ class ExtractWidget(QWidget):
 
         self.maps.changed.connect(self._refresh)
         self.maps.channel_wanted.connect(self._open_channel)
+        self.maps.energy_changed.connect(self._gauge)
+        self.settings.changed.connect(self._gauge)
         self.scatterers.changed.connect(self._refresh)
         self.scatterers.find_wanted.connect(self._find)
         self.settings.extract.clicked.connect(self._extract)
@@ -128,6 +131,27 @@ class ExtractWidget(QWidget):
         self.settings.show_state(busy, reason, self.maps.problem())
         self.bar.setVisible(busy)
         self.results.setEnabled(not busy)
+        self._gauge()
+
+    def _gauge(self) -> None:
+        """Keep the gauge at what the dock shows; it rests while something runs."""
+        if self.maps.problem():
+            self.settings.gauge.clear_readings()
+        elif self._job is None:
+            points = self.scatterers.layer
+            key = (
+                self.maps.layer.unique_id,
+                self.maps.shown_bias_mV,
+                self.maps.region_nm,
+                None if points is None else np.asarray(points.data).tobytes(),
+                self.settings.value(),
+                self.settings.prepare.value(),
+            )
+            self.settings.gauge.ask(key, self._shown_request)
+
+    def _shown_request(self) -> Request:
+        """Return the request for the energy shown, also where all of them are to be extracted."""
+        return replace(self._request(), bias_mV=self.maps.shown_bias_mV)
 
     def _request(self) -> Request:
         layer = self.maps.layer
@@ -245,6 +269,7 @@ class ExtractWidget(QWidget):
         job = Job(iter_machine(), self)
         job.returned.connect(self.settings.machine.setText)
         job.failed.connect(self.settings.machine.setText)
+        job.ended.connect(self.settings.gauge.wake)
         job.start()
 
 

@@ -9,11 +9,13 @@ from napari_qpi_kernel.bridge import LayerData, Map, plain
 from napari_qpi_kernel.fourier import LOG, fft_part
 from napari_qpi_kernel.reader import file_layers
 from qpi_kernel import __version__
+from qpi_kernel.errors import QpiError
 from qpi_kernel.progress import Progress, Steps, scaled
 
 if TYPE_CHECKING:
     from qpi_kernel.assessment import Assessment
     from qpi_kernel.extract.result import Extraction
+    from qpi_kernel.extract.validity import Reading
     from qpi_kernel.scatterers import Scatterers
 
 
@@ -91,6 +93,19 @@ def iter_prepare_request(request: Request) -> Steps[tuple[Request, Map]]:
     """Prepare the whole map that was asked for; return it with the request."""
     yield Progress(0.1, "preparing the map")
     return request, request.prepared()
+
+
+def iter_validity_request(request: Request) -> Steps[tuple["Reading", ...]]:
+    """Compare the map that was asked for with the range of the model."""
+    yield Progress(0.0, "looking at the map")
+    from qpi_kernel.extract.validity import Reading, check_validity
+
+    try:
+        didv = request.region(request.prepared())
+        return check_validity(didv, request.scatterers, request.settings)
+    except QpiError as error:
+        # Nobody pressed a button yet: this belongs into the gauge, not into a notification.
+        return (Reading("Map", "", str(error)),)
 
 
 def iter_extract_request(request: Request) -> Steps[Outcome]:

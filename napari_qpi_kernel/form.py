@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from magicgui.widgets import create_widget
 from pydantic import TypeAdapter
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from qpi_kernel.settings import from_dict
@@ -32,6 +33,8 @@ class SettingsForm(QWidget, Generic[T]):
         The fields to show, in this order; the others keep their defaults.
     """
 
+    changed = Signal()
+
     def __init__(self, cls: type[T], names: Sequence[str]) -> None:
         super().__init__()
         self._cls = cls
@@ -46,6 +49,7 @@ class SettingsForm(QWidget, Generic[T]):
             # "None takes ..." has the library choose; any other None switches something off.
             widget = _field_widget(schema[name], unit, AUTOMATIC if "None takes" in note else OFF)
             widget.tooltip = note + (f" [{unit}]" if unit and f"[{unit}]" not in note else "")
+            widget.changed.connect(lambda _: self.changed.emit())
             layout.addRow(label, widget.native)
             self.widgets[name] = widget
 

@@ -44,6 +44,7 @@ class MapPanel(QGroupBox):
     """
 
     changed = Signal()
+    energy_changed = Signal()
     channel_wanted = Signal(str, str)
 
     def __init__(self, viewer: "ViewerModel") -> None:
@@ -95,6 +96,11 @@ class MapPanel(QGroupBox):
         """Energy to extract [mV]; None for all of them."""
         if self.layer.ndim == 3 and self.all_energies.isChecked():
             return None
+        return self.shown_bias_mV
+
+    @property
+    def shown_bias_mV(self) -> float | None:
+        """Energy that the viewer shows [mV]; None if it is not known."""
         return bias_at(self.layer, self._viewer.dims.point)
 
     @property
@@ -166,6 +172,7 @@ class MapPanel(QGroupBox):
         many = bool(text) and self.layer.ndim == 3
         self.energy.setText(text or ("not known" if self.layer is not None else ""))
         self.energy.setToolTip("Move the slider below the map to change it" if many else "")
+        self.energy_changed.emit()
 
     def _on_shape(self, event: Any) -> None:
         if str(event.action) in PAST:

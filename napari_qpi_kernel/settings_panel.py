@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_qpi_kernel.form import SettingsForm
+from napari_qpi_kernel.gauge import Gauge
 from qpi_kernel.settings import from_dict
 
 FIELDS = ("method", "window_nm", "refine")
@@ -25,6 +27,8 @@ DEVICES = ("auto", "cpu", "cuda")
 class SettingsPanel(QGroupBox):
     """Settings of the extraction and the buttons that start and stop it."""
 
+    changed = Signal()
+
     def __init__(self) -> None:
         super().__init__("3  Extract")
         from qpi_kernel.extract.settings import ExtractSettings
@@ -34,6 +38,9 @@ class SettingsPanel(QGroupBox):
         self.form = SettingsForm(ExtractSettings, FIELDS)
         self.more = SettingsForm(ExtractSettings, MORE_FIELDS)
         self.prepare = SettingsForm(PrepareSettings, PREPARE_FIELDS)
+        for form in (self.form, self.more, self.prepare):
+            form.changed.connect(self.changed)
+        self.gauge = Gauge()
         self.show_prepared = QPushButton("Show prepared map")
         self.show_prepared.setToolTip(
             "Adds the map as it is prepared for the extraction, all energies; the map is kept"
@@ -61,6 +68,7 @@ class SettingsPanel(QGroupBox):
         layout.addRow(details)
         layout.addRow("Device", self.device)
         layout.addRow(self.machine)
+        layout.addRow(self.gauge)
         layout.addRow(buttons)
         layout.addRow(self.reason)
         self._layout = layout
