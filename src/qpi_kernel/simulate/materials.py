@@ -4,8 +4,6 @@ The ring of a material lies at a wave vector that follows from its dispersion, s
 can be checked against a formula and not against another program.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -14,38 +12,14 @@ import numpy.typing as npt
 from qpi_kernel.errors import QpiError
 from qpi_kernel.simulate import continuum
 from qpi_kernel.simulate.continuum import HBAR2_2M_EV_NM2
+from qpi_kernel.simulate.crystal_materials import CRYSTAL_MATERIALS
+from qpi_kernel.simulate.material import Material
 from qpi_kernel.simulate.tight_binding import square_lattice, triangular_lattice
 from qpi_kernel.simulate.tmatrix import lattice_kernel
 
+__all__ = ["MATERIALS", "Material", "find_material"]
+
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Material:
-    """A surface whose kernels can be simulated.
-
-    Parameters
-    ----------
-    name, description, source : str
-        Key, what it is, where its parameters come from.
-    kernel : callable (y_nm, x_nm, energy_eV) -> array
-        delta rho [1/(eV nm^2)] on the axes y (ny,) and x (nx,), scatterer at the origin.
-    ring_q : callable (energy_eV) -> float
-        Wave vector of the ring (for lattices: along a lattice vector) [1/nm]; NaN where there is
-        none.
-    energies_eV : (low, high)
-        Range in which the model holds.
-    band : ParabolicBand, optional
-        The band, where it is one for which multiple scattering is known.
-    """
-
-    name: str
-    description: str
-    source: str
-    kernel: Callable[[Floats, Floats, float], Floats] = field(repr=False)
-    ring_q: Callable[[float], float] = field(repr=False)
-    energies_eV: tuple[float, float]
-    band: continuum.ParabolicBand | None = field(default=None, repr=False)
 
 
 def find_material(name: str) -> Material:
@@ -110,7 +84,7 @@ def _rashba_state(
         square = mass * (energy_eV - crossing_eV) / HBAR2_2M_EV_NM2 + k_rashba**2
         return float(2 * np.sqrt(square)) if square > 0 else float("nan")
 
-    return Material(name, description, source, kernel, ring_q, energies_eV)
+    return Material(name, description, source, kernel, ring_q, energies_eV, ring_narrows=mass < 0)
 
 
 def _square(y_nm: Floats, x_nm: Floats, energy_eV: float, *, a_nm: float, t_eV: float) -> Floats:
@@ -185,5 +159,6 @@ MATERIALS: dict[str, Material] = {
             partial(_triangular, a_nm=0.35, t_eV=-0.1),
             partial(_triangular_ring, a_nm=0.35, t_eV=-0.1), (-0.59, 0.29),
         ),
+        *CRYSTAL_MATERIALS,
     )
 }  # fmt: skip
