@@ -23,6 +23,8 @@ SUFFIXES = (
     ".sm4",
     ".npz",
     ".npy",
+    ".nxs",
+    ".h5",
     ".nc",
     ".tif",
     ".tiff",

@@ -14,6 +14,7 @@ from qpi_kernel.read import (
     nanonis_3ds,
     nanonis_sxm,
     netcdf,
+    nexus,
     numpy_file,
     rhk_sm4,
     tiff,
@@ -29,6 +30,7 @@ READERS: tuple[Reader, ...] = (
     igor_ibw.READER,
     gwyddion_gwy.READER,
     numpy_file.READER,
+    nexus.READER,  # before netCDF, which takes every HDF5 file
     netcdf.READER,
     tiff.READER,
     gsf.READER,

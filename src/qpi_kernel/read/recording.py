@@ -2,7 +2,7 @@
 
 A Dataset has one variable per channel on one grid: (bias, y, x) for channels measured along a bias
 sweep and for scan images (one bias, the set point), (y, x) for the maps that a grid records beside
-its sweeps. Row 0 has the smallest y. Values are float32 in pm, pA or the unit of the file, NaN
+its sweeps. Row 0 has the smallest y. Values are float32 in pm, pA, nS or the unit of the file, NaN
 where nothing was measured.
 """
 
@@ -23,7 +23,13 @@ from qpi_kernel.maps import make_map
 LARGEST_RATIO = 1100
 HARMLESS_BYTES = 2**28
 
-DISPLAY_UNITS = {"m": (1e12, "pm"), "nm": (1e3, "pm"), "Å": (1e2, "pm"), "A": (1e12, "pA")}
+DISPLAY_UNITS = {
+    "m": (1e12, "pm"),
+    "nm": (1e3, "pm"),
+    "Å": (1e2, "pm"),
+    "A": (1e12, "pA"),
+    "S": (1e9, "nS"),
+}
 
 
 class ReadError(QpiError):
@@ -128,7 +134,8 @@ def build_dataset(
     source : Source
         The file; its `size_nm` is used where the file states no size.
     channels : sequence of Channel
-        Values (bias, y, x) or (y, x), row 0 at the smallest y, in any unit; m and A become pm, pA.
+        Values (bias, y, x) or (y, x), row 0 at the smallest y, in any unit; m, A and S become pm,
+        pA and nS.
     bias_mV : array_like, shape (bias,), or None
         Sweep, or set point of an image [mV]; None: not stated, 0 stands in with a note.
     size_nm : (width, height) or None

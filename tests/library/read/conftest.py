@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import h5py
 import numpy as np
 import pytest
 
@@ -205,6 +206,22 @@ def gwy_bytes(*fields) -> bytes:
     return b"GWYP" + whole("GwyContainer", *components)
 
 
+def nexus_bytes(values, axes, default=True, units="ampere") -> bytes:
+    """Write a NeXus file with one signal; axes are (name, values, unit)."""
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        entry = file.create_group("entry")
+        entry.attrs["NX_class"] = "NXentry"
+        data = entry.create_group("lockin")
+        data.attrs.update({"NX_class": "NXdata", "signal": "didv", "axes": [a[0] for a in axes]})
+        data.create_dataset("didv", data=values).attrs["units"] = units
+        for name, numbers, unit in axes:
+            data.create_dataset(name, data=numbers).attrs["units"] = unit
+        if default:
+            file.attrs["default"], entry.attrs["default"] = "entry", "lockin"
+    return stream.getvalue()
+
+
 def npz_bytes(**arrays) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, **arrays)
@@ -256,6 +273,11 @@ def ibw():
 @pytest.fixture
 def gwy():
     return gwy_bytes
+
+
+@pytest.fixture
+def nexus():
+    return nexus_bytes
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ def test_fields_have_physical_axes_units_and_names(save, gwy, top):
     dataset = read_file(path)
     assert list(dataset) == ["dI/dV at -12 mV", "Z"]
     assert dataset["bias"].values == [-12]
-    np.testing.assert_array_equal(dataset["dI/dV at -12 mV"][0, ::-1], top)
+    np.testing.assert_allclose(dataset["dI/dV at -12 mV"][0, ::-1], 1e9 * top, rtol=1e-6)
     np.testing.assert_allclose(dataset["Z"][0, -1, 0], 100, rtol=1e-6)
     assert dataset["Z"].attrs["units"] == "pm"
     np.testing.assert_allclose(dataset["x"], np.arange(7) + 0.5)
