@@ -166,6 +166,19 @@ def test_a_simulation_as_netcdf_is_the_same_map(simulated, tmp_path):
     np.testing.assert_allclose(first["x"], second["x"])
 
 
+def test_simulate_as_real_as_one_likes(tmp_path):
+    words = ["simulate", "--material", "ag111", "--bias", "0", "--size", "20", "--pixels", "64"]
+    maps = []
+    for more in ([], ["--realism", "hard"], ["--multiple-scattering"]):
+        path = tmp_path / "ag.npz"
+        assert main([*words, *more, "--out", str(path)]) == 0
+        maps.append(read_file(path)["values"].values)
+    assert np.isnan(maps[1]).any()
+    assert np.isfinite(maps[0]).all()
+    assert np.abs(maps[2] - maps[0]).max() > 0.1
+    assert main([*words, "--realism", "awful", "--out", str(tmp_path / "b.npz")]) == 2
+
+
 def test_simulate_refuses_in_one_line(tmp_path, capsys):
     words = ["simulate", "--bias", "0", "--size", "40", "--pixels", "64"]
     assert main([*words, "--material", "unobtainium", "--out", str(tmp_path / "a.npz")]) == 1

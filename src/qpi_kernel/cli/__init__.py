@@ -171,6 +171,8 @@ def simulate(
     scatterers: int = 20,
     snr: float = 10.0,
     seed: int = 0,
+    realism: Literal["clean", "lab", "hard"] = "clean",
+    multiple_scattering: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Simulate a map of many scatterers, and write it together with the truth.
 
@@ -185,9 +187,14 @@ def simulate(
     scatterers
         How many.
     snr
-        Variance of the signal away from the scatterers / variance of the noise.
+        Variance of the signal away from the scatterers / variance of the white noise.
     seed
         Seed of all random numbers.
+    realism
+        What else the scan shows: nothing, or drift, 1/f noise, hum, row offsets, spikes, background
+        and lattice as in a good ("lab") or a bad ("hard") map.
+    multiple_scattering
+        Let waves visit several scatterers; for materials with one parabolic band.
     """
     from qpi_kernel.export.simulation import write_simulation
     from qpi_kernel.simulate import simulate_map
@@ -200,6 +207,8 @@ def simulate(
         scatterers=scatterers,
         snr=snr,
         seed=seed,
+        nuisance=realism,
+        multiple_scattering=multiple_scattering,
     )
     write_simulation(simulated, out)
     say(f"wrote {out}")
