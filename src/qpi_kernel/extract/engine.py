@@ -29,6 +29,9 @@ from qpi_kernel.maps import check_map
 from qpi_kernel.progress import Progress, Steps, drain, scaled
 from qpi_kernel.scatterers import Scatterers
 
+# The white noise may count for at most this much more than its size.
+MOST_SWELLING = 5.0
+
 
 def choose_device(device: str) -> torch.device:
     """Return the torch device for "auto", "cpu" or "cuda".
@@ -131,15 +134,17 @@ def _extract(
         problem = measured.problem(scatterers, settings.background_degree)
         kernel, spread = average(problem)
         prior, small = None, coarse.problem(scatterers, settings.background_degree)
-        effective = noise_level(coarse.field, coarse.mask)
+        level = noise_level(coarse.field, coarse.mask)
         numbers: dict[str, tuple[float, ...]] = {}
     else:
         state = yield from scaled(
             iter_rounds(coarse, scatterers, settings, model, blind, generator), 0.1, 0.6
         )
-        scatterers, effective = state.scatterers, state.noise
+        scatterers = state.scatterers
         coarse = without(coarse, state.foreign)
         small = coarse.problem(scatterers, settings.background_degree)
+        level = state.noise
+        effective = level * _swelling(small, state.kernel)
         wide = state.shape.on_window(coarse.window, 1.0).widened(state.widening)
 
         def draw(part: slice) -> Steps[tuple[Tensor, ...]]:
@@ -154,11 +159,12 @@ def _extract(
         problem = measured.problem(scatterers, settings.background_degree)
         fine = state.shape.on_window(measured.window, pitch).widened(state.widening)
 
-        # The same noise per area on both grids, so that both weigh data and prior alike.
+        # A prior that knows nothing must not gain where the data say less: it would only shrink the
+        # kernel. The same noise per area on both grids weighs data and prior alike.
+        weighing = (level if model is None else effective) / pitch
+
         def finish(part: slice) -> Steps[tuple[Tensor, ...]]:
-            kernel = yield from posterior.solve(
-                problem.only(part), fine.only(part), effective[part] / pitch
-            )
+            kernel = yield from posterior.solve(problem.only(part), fine.only(part), weighing[part])
             return (kernel,)
 
         (kernel,) = yield from scaled(posterior.in_chunks(problem, finish), 0.75, 0.9)
@@ -168,9 +174,7 @@ def _extract(
             "prior_widening": _floats(state.widening),
             "effective_noise": _floats(effective / pitch),
         }
-    agreement, chance = yield from scaled(
-        iter_half_agreement(small, effective, generator), 0.9, 0.97
-    )
+    agreement, chance = yield from scaled(iter_half_agreement(small, level, generator), 0.9, 0.97)
     numbers |= {"half_agreement": agreement, "half_agreement_chance": chance}
     noise = noise_level(measured.field, measured.mask)
     yield Progress(0.97, "reconstructing the map")
@@ -193,6 +197,21 @@ def _near(scatterers: Scatterers, grid: Grid) -> Scatterers:
             " them out to have them found"
         )
     return scatterers.select(keep)
+
+
+def _swelling(problem: NormalEquations, kernel: Tensor) -> Tensor:
+    """Return by how much the noise counts for more because it is not white, (bias,), >= 1.
+
+    The posterior takes the residual for white noise. Where it is stronger at the wave vectors of
+    the signal than on average (missed scatterers, multiple scattering, ripples from beyond the
+    window), the data say less about the kernel than white noise of that size would let them.
+    """
+    waves = problem.project(problem.forward(kernel))
+    rest = problem.project(problem.field) - waves
+    signal, power = (torch.fft.rfft2(field).abs().square() for field in (waves, rest))
+    inside = (power * signal).sum((-2, -1)) / signal.sum((-2, -1)).clamp(min=1e-30)
+    ratio = inside / power.mean((-2, -1)).clamp(min=1e-30)
+    return ratio.clamp(1.0, MOST_SWELLING**2).sqrt()
 
 
 def _smooth_spread(draws: Tensor) -> Tensor:
