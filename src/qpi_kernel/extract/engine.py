@@ -210,7 +210,7 @@ def _swelling(problem: NormalEquations, kernel: Tensor) -> Tensor:
     rest = problem.project(problem.field) - waves
     signal, power = (torch.fft.rfft2(field).abs().square() for field in (waves, rest))
     inside = (power * signal).sum((-2, -1)) / signal.sum((-2, -1)).clamp(min=1e-30)
-    ratio = inside / power.mean((-2, -1)).clamp(min=1e-30)
+    ratio: Tensor = inside / power.mean((-2, -1)).clamp(min=1e-30)
     return ratio.clamp(1.0, MOST_SWELLING**2).sqrt()
 
 
