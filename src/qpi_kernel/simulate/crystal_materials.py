@@ -71,7 +71,7 @@ def _honeycomb(
     def kernel(y_nm: Floats, x_nm: Floats, energy_eV: float) -> Floats:
         return impurity_kernel(
             model, impurity, y_nm, x_nm, energy_eV,
-            broadening_eV=broadening_eV, wannier_nm=0.3 * a_nm,
+            broadening_eV=broadening_eV, wannier_nm=0.3 * a_nm, cells=768,
         )  # fmt: skip
 
     def ring_q(energy_eV: float) -> float:
@@ -105,7 +105,7 @@ CRYSTAL_MATERIALS = (
     _honeycomb(
         "graphene", "graphene, strong scatterer on one sublattice; ring of one valley",
         "Mallet et al., PRB 86, 045444 (2012)", (0.05, 0.5),
-        a_nm=0.246, t_eV=-2.8, mass_eV=0.0, broadening_eV=0.010,
+        a_nm=0.246, t_eV=-2.8, mass_eV=0.0, broadening_eV=0.015,
     ),
     _honeycomb(
         "gapped-honeycomb", "honeycomb with two kinds of sites, gap 0.2 eV", "toy model",

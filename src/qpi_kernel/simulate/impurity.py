@@ -152,8 +152,8 @@ def impurity_kernel(
     angle_deg : float
         Crystal turned against the map, counter-clockwise [deg].
     cells : int
-        Least size of the torus; it grows where the window asks for more. Ghosts of the scatterer
-        stay out if cells * a exceeds the window by 5 hbar v / eta.
+        Cells between the rim of the window and the nearest image of the scatterer on the torus;
+        images fade as exp(-eta cells a / hbar v).
 
     Raises
     ------
@@ -175,9 +175,8 @@ def impurity_kernel(
     # Rows of the reciprocal lattice measure how many cells fit into the reach.
     widest = np.linalg.norm(model.reciprocal, axis=1).max() / (2 * np.pi)
     half = int(np.ceil(reach * widest)) + int(np.abs(sites[:, :2]).max()) + 2
-    green = torus_green(
-        model, energy_eV, broadening_eV, int(next_fast_len(max(cells, 2 * half + 1)))
-    )
+    around = int(next_fast_len(max(half + cells, 2 * half + 1)))
+    green = torus_green(model, energy_eV, broadening_eV, around)
     i, j = (axis.ravel() for axis in np.mgrid[-half : half + 1, -half : half + 1])
     origin = np.column_stack([i, j]) @ model.lattice_nm - places.mean(axis=0)
     near = np.hypot(*origin.T) < reach + np.linalg.norm(model.lattice_nm, axis=1).sum()
