@@ -25,6 +25,7 @@ SUFFIXES = (
     ".npy",
     ".nxs",
     ".h5",
+    ".mat",
     ".nc",
     ".tif",
     ".tiff",

@@ -11,6 +11,7 @@ from qpi_kernel.read import (
     gsf,
     gwyddion_gwy,
     igor_ibw,
+    matlab,
     nanonis_3ds,
     nanonis_sxm,
     netcdf,
@@ -30,6 +31,7 @@ READERS: tuple[Reader, ...] = (
     igor_ibw.READER,
     gwyddion_gwy.READER,
     numpy_file.READER,
+    matlab.READER,
     nexus.READER,  # before netCDF, which takes every HDF5 file
     netcdf.READER,
     tiff.READER,

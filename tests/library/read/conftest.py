@@ -7,6 +7,7 @@ import zlib
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 
 NX, NY = 7, 5
 
@@ -222,6 +223,25 @@ def nexus_bytes(values, axes, default=True, units="ampere") -> bytes:
     return stream.getvalue()
 
 
+def mat_bytes(version="5", **variables) -> bytes:
+    """Write a MATLAB file; a dict becomes a struct."""
+    stream = io.BytesIO()
+    if version == "5":
+        scipy.io.savemat(stream, variables, do_compression=True)
+        return stream.getvalue()
+    with h5py.File(stream, "w", userblock_size=512) as file:
+        file.create_group("#refs#")
+        for name, value in variables.items():
+            members = value.items() if isinstance(value, dict) else [("", value)]
+            for member, array in members:
+                # The axes lie in reverse order, and a vector is a matrix too.
+                stored = np.atleast_2d(array).T
+                file.create_dataset(f"{name}/{member}".rstrip("/"), data=stored)
+    content = bytearray(stream.getvalue())
+    content[:128] = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\2IM"
+    return bytes(content)
+
+
 def npz_bytes(**arrays) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, **arrays)
@@ -278,6 +298,11 @@ def gwy():
 @pytest.fixture
 def nexus():
     return nexus_bytes
+
+
+@pytest.fixture
+def mat():
+    return mat_bytes
 
 
 @pytest.fixture

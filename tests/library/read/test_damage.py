@@ -14,12 +14,25 @@ from hypothesis import strategies as st
 from qpi_kernel import ReadError, make_map, read_file
 
 OPTIONAL = {".ibw": "igor2"}
-SUFFIXES = [".3ds", ".sxm", ".dat", ".sm4", ".gwy", ".nxs", ".npz", ".npy", ".nc", ".tif", ".gsf"]
+SUFFIXES = [
+    ".3ds",
+    ".sxm",
+    ".dat",
+    ".sm4",
+    ".gwy",
+    ".nxs",
+    ".mat",
+    ".npz",
+    ".npy",
+    ".nc",
+    ".tif",
+    ".gsf",
+]
 SUFFIXES += [suffix for suffix, package in OPTIONAL.items() if find_spec(package)]
 
 
 @pytest.fixture
-def files(sxm, grid, createc, sm4, ibw, gwy, nexus, npz, top, curves, tmp_path):
+def files(sxm, grid, createc, sm4, ibw, gwy, nexus, mat, npz, top, curves, tmp_path):
     """Return a function from a suffix to the bytes of a good file of that format."""
     didv = make_map(top, bias_mV=[5], y_nm=np.arange(5), x_nm=np.arange(7))
     xr.Dataset({"didv": didv}).to_netcdf(tmp_path / "good.nc", engine="h5netcdf")
@@ -34,6 +47,7 @@ def files(sxm, grid, createc, sm4, ibw, gwy, nexus, npz, top, curves, tmp_path):
         ".sm4": sm4({"values": top}, {"values": 2 * top, "label": "Topography", "units": "m"}),
         ".ibw": ibw(top.T),
         ".nxs": nexus(top, [("y", np.arange(5), "nm"), ("x", np.arange(7), "nm")]),
+        ".mat": mat(T={"map": top}, kind=[1.0]),
         ".gwy": gwy(("Z", top, "m"), ("LIX", 2 * top, "A")),
         ".npz": npz(values=top, x_nm=np.arange(7), y_nm=np.arange(5), bias_mV=[5.0]),
         ".npy": array.getvalue(),
