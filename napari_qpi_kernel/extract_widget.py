@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Layer
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +21,7 @@ from napari_qpi_kernel.bridge import (
     map_arguments,
     show_y_up,
 )
+from napari_qpi_kernel.column import Column
 from napari_qpi_kernel.extraction import (
     Outcome,
     Request,
@@ -89,6 +89,7 @@ class ExtractWidget(QWidget):
         self.settings.show_prepared.clicked.connect(self._show_prepared)
         self.results.folder_wanted.connect(self._export_folder)
         self.results.tiff_wanted.connect(self._export_tiff)
+        self.results.points_wanted.connect(self._select_points)
         show_y_up(napari_viewer)
         napari_viewer.canvas.overlays.scale_bar.visible = True
         # The machine is looked at after the dock is drawn: torch takes seconds to import.
@@ -101,7 +102,7 @@ class ExtractWidget(QWidget):
         for panel in (self.maps, self.scatterers, self.settings, self.results):
             column.addWidget(panel)
         column.addStretch()
-        self._column = _Column()
+        self._column = Column()
         self._column.setWidget(inside)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -230,7 +231,7 @@ class ExtractWidget(QWidget):
         viewer.layers.selection.active = viewer.layers[names["kernel"]]
         viewer.reset_view()
         show_in_q_viewer(viewer, self, fft_layer(outcome, names["kernel FFT"]))
-        self.results.add(names["kernel"], outcome)
+        self.results.add(names["kernel"], outcome, viewer.layers[names["scatterers"]])
         self._column.ensureWidgetVisible(self.results)
         self.status.setText(
             f"{names['kernel']}: {outcome.assessment.verdict}. Kernel and spread lie beside the"
@@ -249,6 +250,16 @@ class ExtractWidget(QWidget):
     def _on_prepared(self, answer: tuple[Request, Map]) -> None:
         layer = add_prepared(self._viewer, *answer)
         self.status.setText(f"{layer.name} is shown above the map; the map itself is unchanged.")
+
+    def _select_points(self, layer: Any, numbers: list[int]) -> None:
+        """Select points of a result, counted from 1, where the user can move or remove them."""
+        if layer not in self._viewer.layers:
+            self.status.setText("The scatterers of this result have been removed.")
+            return
+        layer.visible = True
+        self._viewer.layers.selection.active = layer
+        layer.selected_data = {number - 1 for number in numbers if number <= len(layer.data)}
+        self.status.setText(f"Selected in {layer.name}; choose it under Points to use your edits.")
 
     def _export_folder(self, outcome: Outcome, folder: str) -> None:
         self._run(iter_export_folder(outcome, folder), self.status.setText, "Exporting …")
@@ -271,21 +282,3 @@ class ExtractWidget(QWidget):
         job.failed.connect(self.settings.machine.setText)
         job.ended.connect(self.settings.gauge.wake)
         job.start()
-
-
-class _Column(QScrollArea):
-    """Scrolls down only: what is inside says how narrow the dock may become."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self.setFrameShape(QScrollArea.NoFrame)
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Follow the contents, whose width changes with their texts and the style sheet."""
-        if watched is self.widget() and event.type() in (QEvent.LayoutRequest, QEvent.Show):
-            bar = self.verticalScrollBar().sizeHint().width()
-            self.setMinimumWidth(self.widget().minimumSizeHint().width() + bar)
-        handled: bool = super().eventFilter(watched, event)
-        return handled

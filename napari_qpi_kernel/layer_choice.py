@@ -3,15 +3,55 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QComboBox
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import ViewerModel
 
+MARGIN_PX = 2  # style sheets pad the name inside its field
 
-class LayerChoice(QComboBox):
+
+class ElidedCombo(QComboBox):
+    """A drop-down list that cuts long names in the middle; the tooltip shows them whole.
+
+    Parameters
+    ----------
+    hint : str
+        What the list is for; the second line of the tooltip.
+    """
+
+    def __init__(self, hint: str) -> None:
+        super().__init__()
+        self._hint = hint
+        # Long names must not widen the dock.
+        self.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(12)
+        self.view().setTextElideMode(Qt.ElideMiddle)
+        self.currentTextChanged.connect(self.show_tip)
+        self.show_tip()
+
+    def show_tip(self, event: object = None) -> None:
+        """Write the whole name into the tooltip."""
+        self.setToolTip("\n".join(filter(None, (self.currentText(), self._hint))))
+
+    def paintEvent(self, event: object) -> None:
+        """Paint the list as its style does, with the name cut in the middle."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        field = self.style().subControlRect(
+            QStyle.CC_ComboBox, option, QStyle.SC_ComboBoxEditField, self
+        )
+        option.currentText = self.fontMetrics().elidedText(
+            option.currentText, Qt.ElideMiddle, field.width() - 2 * MARGIN_PX
+        )
+        painter = QStylePainter(self)
+        painter.drawComplexControl(QStyle.CC_ComboBox, option)
+        painter.drawControl(QStyle.CE_ComboBoxLabel, option)
+
+
+class LayerChoice(ElidedCombo):
     """A drop-down list of layers.
 
     Parameters
@@ -22,20 +62,23 @@ class LayerChoice(QComboBox):
         Tells of a layer whether it belongs in the list.
     none_text : str, optional
         A first entry that stands for no layer; without it the list may still be empty.
+    hint : str
+        What the list is for.
     """
 
     chosen = Signal()
 
     def __init__(
-        self, viewer: "ViewerModel", accept: Callable[["Layer"], bool], none_text: str = ""
+        self,
+        viewer: "ViewerModel",
+        accept: Callable[["Layer"], bool],
+        none_text: str = "",
+        hint: str = "",
     ) -> None:
-        super().__init__()
+        super().__init__(hint)
         self._viewer = viewer
         self._accept = accept
         self._none_text = none_text
-        # Long layer names must not widen the dock.
-        self.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(12)
         for name in ("inserted", "removed", "reordered", "renamed"):
             follow(getattr(viewer.layers.events, name), self.refresh, self)
         self.refresh()
@@ -62,6 +105,7 @@ class LayerChoice(QComboBox):
                 self.addItem(layer.name, layer)
         self.setCurrentIndex(max(self._index(before), 0 if self.count() else -1))
         self.blockSignals(False)
+        self.show_tip()
         if self.layer != before:
             self.chosen.emit()
 

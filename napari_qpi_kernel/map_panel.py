@@ -7,7 +7,6 @@ from napari.layers import Image, Layer, Shapes
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
@@ -25,7 +24,7 @@ from napari_qpi_kernel.bridge import (
 )
 from napari_qpi_kernel.calibration import Calibration
 from napari_qpi_kernel.job import report
-from napari_qpi_kernel.layer_choice import LayerChoice, follow
+from napari_qpi_kernel.layer_choice import ElidedCombo, LayerChoice, follow
 from qpi_kernel.errors import QpiError
 
 if TYPE_CHECKING:
@@ -50,16 +49,20 @@ class MapPanel(QGroupBox):
     def __init__(self, viewer: "ViewerModel") -> None:
         super().__init__("1  Map and region")
         self._viewer = viewer
-        self.layers = LayerChoice(viewer, is_map)
-        self.channels = QComboBox()
-        self.channels.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        self.layers = LayerChoice(viewer, is_map, hint="The map: dI/dV [nS], or a topograph [nm]")
+        self.channels = ElidedCombo("")
         self.channels.textActivated.connect(self._want_channel)
         self.calibration = Calibration()
         self.calibration.add.clicked.connect(self._calibrate)
         self.energy = QLabel()
         self.all_energies = QCheckBox("all energies")
         self.all_energies.setToolTip("Extract a kernel at every bias, with shared positions")
-        self.regions = LayerChoice(viewer, lambda layer: isinstance(layer, Shapes), "whole map")
+        self.regions = LayerChoice(
+            viewer,
+            lambda layer: isinstance(layer, Shapes),
+            "whole map",
+            hint="The part of the map to use: around the last shape of this layer [nm]",
+        )
         self.draw = QPushButton("Draw region")
         self.draw.setToolTip("Draw a rectangle on the map; the last one drawn counts")
         self.draw.clicked.connect(self._draw_region)

@@ -27,12 +27,16 @@ class QSpaceWidget(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self._job: Job | None = None
-        self.layers = LayerChoice(napari_viewer, _has_nm)
+        self.layers = LayerChoice(
+            napari_viewer, _has_nm, hint="What to transform: a map or a kernel [nm]"
+        )
         self.part = QComboBox()
         self.part.addItems(PARTS)
+        self.part.setToolTip("Modulus, real or imaginary part, or phase about the scatterer [rad]")
         self.hann = QCheckBox("Hann window")
         self.hann.setToolTip("Taper the edges; recorded in the layer")
         self.show_button = QPushButton("Show in the q viewer")
+        self.show_button.setToolTip("A second window with axes in 1/nm, q = 2 pi / wavelength")
         self.show_button.clicked.connect(self._start)
         self.status = QLabel()
         self.status.setWordWrap(True)

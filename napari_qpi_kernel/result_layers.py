@@ -70,7 +70,7 @@ def add_result(viewer: "ViewerModel", outcome: Outcome) -> dict[str, str]:
     # The user's own points stay in view; the refined ones would only double the rings.
     points[1]["visible"] = request.scatterers is None
     viewer.add_layer(Layer.create(*points))
-    return names
+    return names | {"scatterers": points[1]["name"]}
 
 
 def add_prepared(

@@ -1,12 +1,10 @@
 """The last steps of the dock: how far to trust a result, and where to save it."""
 
-from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QGroupBox,
@@ -15,14 +13,13 @@ from qtpy.QtWidgets import (
     QPushButton,
     QWidget,
 )
+from superqt import QCollapsible
 
 from napari_qpi_kernel.extraction import Outcome
+from napari_qpi_kernel.layer_choice import ElidedCombo
+from napari_qpi_kernel.trust import linked_points, numbers_html, verdict_html
 
-if TYPE_CHECKING:
-    from qpi_kernel.assessment import Assessment
-
-MANY = 3  # biases whose numbers are written out; of more, the median and the range
-COLOURS = {"good": "#2ea043", "doubtful": "#d97706", "untrusted": "#dc2626"}
+POINTS_ROLE = Qt.UserRole + 1
 
 
 class ResultPanel(QGroupBox):
@@ -30,17 +27,24 @@ class ResultPanel(QGroupBox):
 
     folder_wanted = Signal(object, str)
     tiff_wanted = Signal(object, str)
+    points_wanted = Signal(object, list)
 
     def __init__(self) -> None:
         super().__init__("4  Trust and export")
-        self.results = QComboBox()
-        self.results.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-        self.results.setMinimumContentsLength(12)
+        self.results = ElidedCombo("Results of this dock, the newest last")
         self.results.currentIndexChanged.connect(self.refresh)
         self.verdict = QLabel()
         self.verdict.setWordWrap(True)
         self.verdict.setTextFormat(Qt.RichText)
-        self.verdict.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        self.verdict.setTextInteractionFlags(Qt.TextBrowserInteraction)
+        self.verdict.setOpenExternalLinks(False)
+        self.verdict.linkActivated.connect(self._want_points)
+        self.numbers = QLabel()
+        self.numbers.setTextFormat(Qt.RichText)
+        self.numbers.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        self.all_numbers = QCollapsible("All numbers")
+        self.all_numbers.toggleButton().setToolTip("Every measure, one value per energy")
+        self.all_numbers.addWidget(self.numbers)
         self.folder = QPushButton("Export folder…")
         self.folder.setToolTip("TIFF, .gsf, netCDF, CSV, figure, recipe and methods text")
         self.tiff = QPushButton("Export kernel TIFF…")
@@ -55,6 +59,7 @@ class ResultPanel(QGroupBox):
         form = QFormLayout(self)
         form.addRow("Result", self.results)
         form.addRow(self.verdict)
+        form.addRow(self.all_numbers)
         form.addRow(buttons)
         self.refresh()
 
@@ -64,9 +69,10 @@ class ResultPanel(QGroupBox):
         outcome: Outcome | None = self.results.currentData()
         return outcome
 
-    def add(self, name: str, outcome: Outcome) -> None:
-        """List a new result and choose it."""
+    def add(self, name: str, outcome: Outcome, points: Any) -> None:
+        """List a new result with the layer of the scatterers it used, and choose it."""
         self.results.addItem(name, outcome)
+        self.results.setItemData(self.results.count() - 1, points, POINTS_ROLE)
         self.results.setCurrentIndex(self.results.count() - 1)
 
     def refresh(self, event: object = None) -> None:
@@ -77,6 +83,11 @@ class ResultPanel(QGroupBox):
         self.verdict.setText(
             "<i>Nothing extracted yet.</i>" if outcome is None else verdict_html(outcome.assessment)
         )
+        self.all_numbers.setVisible(outcome is not None)
+        self.numbers.setText("" if outcome is None else numbers_html(outcome.assessment.numbers))
+
+    def _want_points(self, link: str) -> None:
+        self.points_wanted.emit(self.results.currentData(POINTS_ROLE), linked_points(link))
 
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Export the result into a folder")
@@ -91,31 +102,3 @@ class ResultPanel(QGroupBox):
             if Path(path).suffix.lower() not in (".tif", ".tiff"):
                 path += ".tif"
             self.tiff_wanted.emit(self.outcome, path)
-
-
-def verdict_html(assessment: "Assessment") -> str:
-    """Return the verdict in its colour, the reasons as a list and the numbers as a table."""
-    colour = COLOURS.get(assessment.verdict, "gray")
-    reasons = "".join(f"<li>{escape(str(reason))}</li>" for reason in assessment.reasons)
-    rows = "".join(
-        f"<tr><td>{escape(name.replace('_', ' '))}</td><td align='right'>&nbsp;&nbsp;"
-        f"{escape(_number(value))}</td></tr>"
-        for name, value in assessment.numbers.items()
-    )
-    return (
-        f"<p style='color:{colour}; font-size:15pt; font-weight:bold; margin:0'>"
-        f"{escape(assessment.verdict)}</p>"
-        f"<ul style='margin-left:-20px'>{reasons}</ul><table>{rows}</table>"
-    )
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    if isinstance(value, list | tuple) and len(value) > MANY:
-        ordered = sorted(value)
-        middle, low, high = ordered[len(value) // 2], ordered[0], ordered[-1]
-        return f"{_number(middle)} ({_number(low)} to {_number(high)})"
-    if isinstance(value, list | tuple):
-        return ", ".join(_number(item) for item in value)
-    return str(value)

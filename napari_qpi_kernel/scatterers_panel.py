@@ -43,9 +43,18 @@ class ScatterersPanel(QGroupBox):
         self._viewer = viewer
         self._map_name = "map"
         self._ring_nm = 0.5
-        self.layers = LayerChoice(viewer, lambda layer: isinstance(layer, Points), BLIND)
-        self.source = LayerChoice(viewer, lambda layer: is_map(layer, SURFACES), "the map")
-        self.source.setToolTip("Where Find looks: cores are often clearer in the topography")
+        self.layers = LayerChoice(
+            viewer,
+            lambda layer: isinstance(layer, Points),
+            BLIND,
+            hint="Positions of the scatterers [nm], yours to edit",
+        )
+        self.source = LayerChoice(
+            viewer,
+            lambda layer: is_map(layer, SURFACES),
+            "the map",
+            hint="Where Find looks: cores are often clearer in the topography",
+        )
         self.count = QLabel()
         self.count.setWordWrap(True)
         self.find = QPushButton("Find")
@@ -53,6 +62,7 @@ class ScatterersPanel(QGroupBox):
         self.load = QPushButton("Load CSV…")
         self.load.setToolTip("Columns x_nm, y_nm[, weight, species, confidence]")
         self.save = QPushButton("Save CSV…")
+        self.save.setToolTip("Columns x_nm, y_nm, weight, species, confidence")
         self.find.clicked.connect(self.find_wanted)
         self.load.clicked.connect(self._load)
         self.save.clicked.connect(self._save)

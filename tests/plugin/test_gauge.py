@@ -23,12 +23,12 @@ def test_the_gauge_follows_window_points_and_map(make_napari_viewer, add_map, op
     layer = add_map(viewer, bias=None)
     dock = open_dock(viewer)
     assert dock.settings.gauge.text() == ""
-    assert "Scatterers" not in read(dock, "(automatic)")
+    assert "Scatterers" not in read(dock, "(auto)")
 
     dock.settings.form.widgets["window_nm"].value = 60
     assert "out of range" in read(dock, "larger than the region")
     dock.settings.form.widgets["window_nm"].value = 0
-    read(dock, "(automatic)")
+    read(dock, "(auto)")
 
     points = viewer.add_points([[5.0, 6.0], [20.0, 8.0], [90.0, 8.0]], name="mine", units="nm")
     dock.scatterers.layers.choose(points)

@@ -70,7 +70,7 @@ def check_validity(
     settings = settings or ExtractSettings()
     wavelength = ripple_wavelength_nm(didv)
     window = settings.window_nm or suggest_window_nm(didv)
-    automatic = " (automatic)" if settings.window_nm is None else ""
+    automatic = " (auto)" if settings.window_nm is None else ""
     dy, dx = pixel_nm(didv)
     pixel = max(dy, dx)
     height, width = didv.sizes["y"] * dy, didv.sizes["x"] * dx
@@ -86,7 +86,7 @@ def check_validity(
             "Ripples",
             "none seen"
             if wavelength is None
-            else f"{wavelength:.3g} nm = {wavelength / model_pixel:.1f} px of the model",
+            else f"{wavelength:.3g} nm = {wavelength / model_pixel:.1f} model px",
             _ripple_problem(wavelength, window, pixel),
         ),
     ]

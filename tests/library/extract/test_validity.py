@@ -26,7 +26,7 @@ def test_a_good_map_is_in_range_everywhere(scene):
     assert list(found) == ROWS
     assert [each.problem for each in found.values()] == [""] * 5
     assert found["Pixel"].text.startswith("0.125")
-    assert "(automatic)" in found["Window"].text
+    assert "(auto)" in found["Window"].text
 
 
 def test_without_positions_nothing_is_said_of_them(scene):
