@@ -221,7 +221,7 @@ def materials() -> None:
 
     for material in MATERIALS.values():
         low, high = (1e3 * energy for energy in material.energies_eV)
-        say(f"{material.name:<10} {material.description}, {low:g} to {high:g} mV")
+        say(f"{material.name:<17}{material.description}, {low:g} to {high:g} mV")
 
 
 @app.command

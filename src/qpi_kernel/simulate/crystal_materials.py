@@ -10,12 +10,19 @@ from qpi_kernel.simulate import continuum, crystals
 from qpi_kernel.simulate.continuum import HBAR2_2M_EV_NM2
 from qpi_kernel.simulate.impurity import Impurity, impurity_kernel
 from qpi_kernel.simulate.material import Material
-from qpi_kernel.simulate.superconductor import d_wave, nambu, nambu_kernel, scalar_impurity
+from qpi_kernel.simulate.superconductor import (
+    d_wave,
+    nambu,
+    nambu_kernel,
+    s_plus_minus,
+    scalar_impurity,
+)
 from qpi_kernel.simulate.tight_binding import TightBinding, honeycomb_lattice
 
 Floats = npt.NDArray[np.float64]
 
 BI2212_GAP_EV = 0.025
+PNICTIDE_GAP_EV = 0.010
 # Semi-axes of the hole ellipse differ by two.
 FESE_MASS = (-1.5, -6.0)
 FESE_TOP_EV = 0.010
@@ -89,6 +96,17 @@ def _bi2212_superconducting(y_nm: Floats, x_nm: Floats, energy_eV: float) -> Flo
     )  # fmt: skip
 
 
+def _pnictide_superconducting(y_nm: Floats, x_nm: Floats, energy_eV: float) -> Floats:
+    return nambu_kernel(
+        _superconducting_pnictide(), scalar_impurity(0.2, 0, 2), y_nm, x_nm, energy_eV,
+        broadening_eV=0.004, wannier_nm=0.15, tip=np.eye(2), cells=320,
+    )  # fmt: skip
+
+
+def _superconducting_pnictide() -> TightBinding:
+    return nambu(crystals.pnictide(), s_plus_minus(PNICTIDE_GAP_EV, 2))
+
+
 def _fese(y_nm: Floats, x_nm: Floats, energy_eV: float) -> Floats:
     return continuum.parabolic_kernel(
         y_nm[:, None], x_nm[None, :], energy_eV,
@@ -141,6 +159,14 @@ CRYSTAL_MATERIALS = (
         "pnictide", "iron pnictide (NaFeAs), scatterer in the xz orbital: twofold",
         "Raghu et al., PRB 77, 220503 (2008)", crystals.pnictide(), (-0.05, 0.05),
         potential_eV=0.2, broadening_eV=0.005, wannier_nm=0.15, tip=np.eye(2), ring_narrows=True,
+    ),
+    Material(
+        "pnictide-sc", "the same with the s+- gap 10 meV cos kx cos ky",
+        "Raghu et al., PRB 77, 220503 (2008); gap: toy", _pnictide_superconducting,
+        lambda energy_eV: 2 * crystals.contour_k(
+            _superconducting_pnictide(), energy_eV, (1.0, 0.0), 8.0
+        ),
+        (0.012, 0.04), ring_narrows=True,
     ),
     _crystal(
         "kagome", "kagome toy of CsV3Sb5, van Hove point at the Fermi level", "toy model",

@@ -83,3 +83,13 @@ def test_a_scatterer_in_one_orbital_of_the_pnictide_is_twofold():
     kernel = MATERIALS["pnictide"].kernel(axis, axis, 0.0)
     np.testing.assert_allclose(kernel[::-1, ::-1], kernel, atol=1e-9)
     assert np.linalg.norm(kernel.T - kernel) > 0.3 * np.linalg.norm(kernel)
+
+
+def test_inside_its_gap_a_superconductor_has_no_ring():
+    # The gap is 10 meV cos(k a): 7.5 meV on the pocket of 2 k = 3.80 / nm, 6.6 meV on the next.
+    superconductor, normal = MATERIALS["pnictide-sc"], MATERIALS["pnictide"]
+    assert np.isnan(superconductor.ring_q(0.0060))
+    assert superconductor.ring_q(0.0077) == pytest.approx(normal.ring_q(0.0), rel=0.02)
+    energy = 0.03
+    beyond = np.sqrt(energy**2 - 0.0085**2)
+    assert superconductor.ring_q(energy) == pytest.approx(normal.ring_q(beyond), rel=0.01)
