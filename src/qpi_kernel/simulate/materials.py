@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.simulate import continuum
+from qpi_kernel.simulate import continuum, dirac
 from qpi_kernel.simulate.continuum import HBAR2_2M_EV_NM2
 from qpi_kernel.simulate.crystal_materials import CRYSTAL_MATERIALS
 from qpi_kernel.simulate.material import Material
@@ -87,6 +87,33 @@ def _rashba_state(
     return Material(name, description, source, kernel, ring_q, energies_eV, ring_narrows=mass < 0)
 
 
+def _warped_state(
+    name: str,
+    description: str,
+    source: str,
+    velocity_eV_nm: float,
+    warping_eV_nm3: float,
+    crossing_eV: float,
+    energies_eV: tuple[float, float],
+) -> Material:
+    kernel = partial(
+        dirac.warped_kernel,
+        velocity_eV_nm=velocity_eV_nm,
+        warping_eV_nm3=warping_eV_nm3,
+        crossing_eV=crossing_eV,
+        broadening_eV=0.01,
+        potential_eV_nm2=0.3,
+        core_nm=0.4,
+    )
+
+    # Blunt tips, below 0.85 E*, join at somewhat longer wave vectors: the ranges begin there.
+    def ring_q(energy_eV: float) -> float:
+        above = energy_eV - crossing_eV
+        return float(np.sqrt(3) * above / velocity_eV_nm) if above > 0 else float("nan")
+
+    return Material(name, description, source, kernel, ring_q, energies_eV)
+
+
 def _square(y_nm: Floats, x_nm: Floats, energy_eV: float, *, a_nm: float, t_eV: float) -> Floats:
     return lattice_kernel(
         square_lattice(a_nm, t_eV),
@@ -148,6 +175,14 @@ MATERIALS: dict[str, Material] = {
         _rashba_state(
             "biag2", "BiAg2/Ag(111) Rashba hole band", "Ast et al., PRL 98, 186807 (2007)",
             -0.35, -0.349, 0.305, 0.010, (-0.9, -0.15),
+        ),
+        _warped_state(
+            "bi2te3", "Bi2Te3 surface state; its spots along Gamma-K", "Fu, PRL 103, 266801 (2009)",
+            0.255, 0.250, -0.25, (-0.03, 0.09),
+        ),
+        _warped_state(
+            "bi2se3", "Bi2Se3 surface state; its spots along Gamma-K", "Kuroda et al., PRL 105,"
+            " 076802 (2010)", 0.33, 0.128, -0.3, (0.15, 0.38),
         ),
         Material(
             "square", "one orbital on a square lattice, t = -0.1 eV", "toy model",

@@ -3,8 +3,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import j0, jv
 
-from qpi_kernel import QpiError
-from qpi_kernel.simulate import dirac
+from qpi_kernel import QpiError, simulate_kernel
+from qpi_kernel.simulate import MATERIALS, dirac
 
 V = 0.3
 CONE = {"velocity_eV_nm": V, "crossing_eV": 0.0, "broadening_eV": 1e-4}
@@ -75,14 +75,17 @@ def test_a_warped_cone_without_warping_is_a_cone():
     np.testing.assert_allclose(mesh[far], exact[far], atol=0.03 * np.abs(exact[far]).max())
 
 
-def q_map(energy, half=100, step=0.5, **changes):
-    """|FFT| of a warped kernel and its axis [1/nm]; the core is left out."""
-    axis = step * np.arange(-half, half)
-    rho = dirac.warped_kernel(axis, axis, energy, **(BI2TE3 | changes))
+def power_of(rho, axis):
+    """|FFT| of a kernel and its axis [1/nm]; the core is left out."""
     distance = np.hypot(axis[:, None], axis[None, :])
     window = np.clip(1 - distance / axis.max(), 0, None) * (1 - np.exp(-((distance / 2) ** 2)))
     power = np.abs(np.fft.fftshift(np.fft.fft2(rho * window)))
-    return power, 2 * np.pi * np.fft.fftshift(np.fft.fftfreq(axis.size, step))
+    return power, 2 * np.pi * np.fft.fftshift(np.fft.fftfreq(axis.size, axis[1] - axis[0]))
+
+
+def q_map(energy, half=100, step=0.5, **changes):
+    axis = step * np.arange(-half, half)
+    return power_of(dirac.warped_kernel(axis, axis, energy, **(BI2TE3 | changes)), axis)
 
 
 @pytest.mark.parametrize("share", [0.85, 1.0, 1.15])
@@ -114,6 +117,20 @@ def test_the_contour_turns_concave_above_0_690_of_the_warping_energy(share, conc
     inverse = [1 / radius(theta) for theta in (-step, 0.0, step)]
     curvature = inverse[1] + (inverse[0] - 2 * inverse[1] + inverse[2]) / step**2
     assert (curvature < 0) == concave
+
+
+@pytest.mark.parametrize("name", ["bi2te3", "bi2se3"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_topological_material_has_its_spots_where_it_says(name, share):
+    low, high = MATERIALS[name].energies_eV
+    bias_mV = 1e3 * (low + share * (high - low))
+    axis = 0.5 * np.arange(-100, 101)
+    kernel = simulate_kernel(name, bias_mV=[bias_mV], y_nm=axis, x_nm=axis).values[0]
+    power, q = power_of(kernel, axis)
+    middle = power[axis.size // 2]
+    beyond = q > 0.7 * MATERIALS[name].ring_q(bias_mV / 1e3)
+    spot = q[beyond][middle[beyond].argmax()]
+    assert spot == pytest.approx(MATERIALS[name].ring_q(bias_mV / 1e3), abs=1.6 * (q[1] - q[0]))
 
 
 def test_a_coarse_map_shows_the_same_kernel_as_a_fine_one():
