@@ -1,6 +1,7 @@
 """Igor binary waves (.ibw) with 2 or 3 dimensions, through the package igor2."""
 
 import io
+import logging
 import re
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from qpi_kernel.read.recording import Channel, Reader, Source, build_dataset
+
+# igor2 logs each flaw of a damaged file; without a handler Python would print them all.
+logging.getLogger("igor2").addHandler(logging.NullHandler())
 
 # Version 5, the one with dimensions: its two headers, whose 16-bit words add up to 0.
 VERSION, HEADER_BYTES = 5, 384
