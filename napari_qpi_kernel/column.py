@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QScrollArea
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import QScrollArea, QWidget
+
+SETTLE_MS = 50
 
 
 class Column(QScrollArea):
@@ -14,6 +16,16 @@ class Column(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         self.setFrameShape(QScrollArea.NoFrame)
+        self._aim: QWidget | None = None
+
+    def show_top_of(self, widget: QWidget) -> None:
+        """Scroll down to the top of `widget` as soon as its new texts have found their place."""
+        self._aim = widget
+        QTimer.singleShot(SETTLE_MS, self._scroll)
+
+    def _scroll(self) -> None:
+        if self._aim is not None:
+            self.verticalScrollBar().setValue(self._aim.y())
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Follow the contents, whose width changes with their texts and the style sheet."""

@@ -44,6 +44,7 @@ from napari_qpi_kernel.result_layers import (
 from napari_qpi_kernel.result_panel import ResultPanel
 from napari_qpi_kernel.scatterers_panel import ScatterersPanel
 from napari_qpi_kernel.settings_panel import SettingsPanel
+from napari_qpi_kernel.trust import summary
 from qpi_kernel.errors import QpiError
 from qpi_kernel.progress import Steps
 
@@ -232,9 +233,9 @@ class ExtractWidget(QWidget):
         viewer.reset_view()
         show_in_q_viewer(viewer, self, fft_layer(outcome, names["kernel FFT"]))
         self.results.add(names["kernel"], outcome, viewer.layers[names["scatterers"]])
-        self._column.ensureWidgetVisible(self.results)
+        self._column.show_top_of(self.results)
         self.status.setText(
-            f"{names['kernel']}: {outcome.assessment.verdict}. Kernel and spread lie beside the"
+            f"{names['kernel']}: {summary(outcome.assessment)}. Kernel and spread lie beside the"
             " prepared map; reconstruction and residual are hidden on top of it."
         )
 

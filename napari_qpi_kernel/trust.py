@@ -29,21 +29,18 @@ def verdict_html(assessment: "Assessment") -> str:
     """
     colour = COLOURS.get(assessment.verdict, "gray")
     reasons = "".join(f"<li>{_linked(str(reason))}</li>" for reason in assessment.reasons)
-    rows = ""
-    for name, (words, form) in WORDS.items():
-        if name in assessment.numbers:
-            value = assessment.numbers[name]
-            text = form.format(
-                value=_number(value),
-                percent=_percent(value),
-                chance=_number(assessment.numbers.get("half_agreement_chance", "not known")),
-            )
-            rows += _row(words, text)
+    rows = "".join(_row(words, text) for words, text in _measures(assessment))
     return (
         f"<p style='color:{colour}; font-size:15pt; font-weight:bold; margin:0'>"
         f"{escape(assessment.verdict)}</p>"
         f"<ul style='margin-left:-20px'>{reasons}</ul><table width='100%'>{rows}</table>"
     )
+
+
+def summary(assessment: "Assessment") -> str:
+    """Return the verdict with the first of its measures, in one line of plain text."""
+    words, text = next(iter(_measures(assessment)), ("", ""))
+    return f"{assessment.verdict}, {words[:1].lower()}{words[1:]} {text}".rstrip(", ")
 
 
 def numbers_html(numbers: Mapping[str, Any]) -> str:
@@ -55,6 +52,22 @@ def numbers_html(numbers: Mapping[str, Any]) -> str:
 def linked_points(link: str) -> list[int]:
     """Return the numbers of the points, counted from 1, that a link of `verdict_html` names."""
     return [int(number) for number in re.findall(r"\d+", link)]
+
+
+def _measures(assessment: "Assessment") -> list[tuple[str, str]]:
+    """Return the main measures as (words, value with unit)."""
+    numbers = assessment.numbers
+    chance = _number(numbers.get("half_agreement_chance", "not known"))
+    return [
+        (
+            words,
+            form.format(
+                value=_number(numbers[name]), percent=_percent(numbers[name]), chance=chance
+            ),
+        )
+        for name, (words, form) in WORDS.items()
+        if name in numbers
+    ]
 
 
 def _row(words: str, text: str) -> str:

@@ -77,6 +77,8 @@ def test_a_day_with_it(
     wait_until_idle(qtbot, dock)
     assert {f"Ag [{kind}]" for kind in KINDS} <= set(names(viewer))
     screenshot(viewer, "result")
+    top = dock.results.mapTo(dock, dock.results.rect().topLeft()).y()
+    assert top < dock.height() / 2, "the verdict is in view"
     for kind in KINDS[:4]:
         layer = viewer.layers[f"Ag [{kind}]"]
         assert layer.scale == pytest.approx([0.375, 0.375])

@@ -5,7 +5,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QPushButton
 
 from napari_qpi_kernel.layer_choice import ElidedCombo
-from napari_qpi_kernel.trust import linked_points, numbers_html, verdict_html
+from napari_qpi_kernel.trust import linked_points, numbers_html, summary, verdict_html
 from qpi_kernel.assessment import Assessment
 from tests.plugin.test_extract_widget import extract
 
@@ -26,6 +26,9 @@ def test_measures_are_told_in_words_and_the_rest_is_kept_for_those_who_ask():
     assert "Similarity of the two halves" in text
     assert "0.67 (chance 0.043)" in text
     assert "82 %" in text
+    expected = "doubtful, similarity of the two halves 0.67 (chance 0.043)"
+    assert summary(judged()) == expected
+    assert summary(judged(numbers={})) == "doubtful"
     assert "because &lt;it&gt; is" in text
     assert "prior widening" not in text
     assert "prior widening" in numbers_html(NUMBERS)
