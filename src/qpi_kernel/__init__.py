@@ -48,6 +48,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
             "resample",
         ],
         "read": ["ReadError", "read_file"],
+        "read.qpi_csv": ["PublicSample", "read_public_sample"],
         "read.select": ["select_didv", "select_topography"],
         "simulate.scene": ["SimulatedMap", "simulate_kernel", "simulate_map"],
         "scatterers": ["Scatterers", "load_scatterers", "save_scatterers"],

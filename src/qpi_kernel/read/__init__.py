@@ -17,6 +17,7 @@ from qpi_kernel.read import (
     netcdf,
     nexus,
     numpy_file,
+    qpi_csv,
     rhk_sm4,
     tiff,
 )
@@ -36,6 +37,7 @@ READERS: tuple[Reader, ...] = (
     netcdf.READER,
     tiff.READER,
     gsf.READER,
+    qpi_csv.READER,
 )
 
 __all__ = ["READERS", "ReadError", "read_file", "select_didv", "select_topography"]
