@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
 MANY = 3  # biases whose numbers are written out; of more, the median and the range
 COLOURS = {"good": "#2ea043", "doubtful": "#d97706", "untrusted": "#dc2626"}
+LINK = "#3b82f6"  # Qt's own dark blue is lost on napari's dark theme
 # What a measure is called, and its value; "chance" is another measure.
 WORDS = {
     "half_agreement": ("Similarity of the two halves", "{value} (chance {chance})"),
-    "explained_structure": ("Structure of the map explained", "{percent} %"),
+    "explained_structure": ("Structure explained", "{percent} %"),
     "spread_over_kernel": ("Error bars outside the core", "{percent} % of the kernel"),
     "residual_over_noise": ("Residual", "{value} × white noise"),
     "effective_averages": ("Scatterers that carry it", "{value}"),
@@ -77,7 +78,7 @@ def _row(words: str, text: str) -> str:
 def _linked(reason: str) -> str:
     def link(match: re.Match[str]) -> str:
         numbers = ",".join(re.findall(r"\d+", match[0]))
-        return f"<a href='points:{numbers}'>{match[0]}</a>"
+        return f"<a href='points:{numbers}' style='color:{LINK}'>{match[0]}</a>"
 
     return POINTS.sub(link, escape(reason))
 
