@@ -1,5 +1,8 @@
+import io
+
 import numpy as np
 import pytest
+import scipy.io
 
 from qpi_kernel import ReadError, read_file, select_didv, select_topography
 
@@ -79,3 +82,18 @@ def test_cut_file_of_version_7_3(save, mat, share):
     content = mat("7.3", G={"map": CUBE, "e": E, "r": R})
     with pytest.raises(ReadError, match=r"^a\.mat"):
         read_file(save("a.mat", content[: int(share * len(content))]))
+
+
+def test_uncompressed_variables_have_no_checksum(save, top):
+    stream = io.BytesIO()
+    scipy.io.savemat(stream, {"map": top})
+    with pytest.raises(ReadError, match="save it again with -v7"):
+        read_file(save("a.mat", stream.getvalue()), size_nm=(7, 5))
+
+
+@pytest.mark.parametrize("place", [124, 128, 140, 180, -3])
+def test_damaged_version_5(save, mat, place):
+    content = bytearray(mat(map=CUBE, e=E, r=R))
+    content[place] ^= 5
+    with pytest.raises(ReadError, match=r"^a\.mat"):
+        read_file(save("a.mat", bytes(content)))
