@@ -14,14 +14,12 @@ from scipy.fft import next_fast_len
 from scipy.special import hankel1
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.simulate.spin import PAULI
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
 Vector = tuple[float, float, float]
 
-PAULI: Complexes = np.array(
-    [[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], dtype=np.complex128
-)
 # The torus of the warped cone is this many mean free paths larger than the window; beyond, images
 # of the scatterer have decayed to exp(-5).
 FREE_PATHS = 5.0

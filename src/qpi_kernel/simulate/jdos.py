@@ -20,7 +20,7 @@ from scipy.signal import fftconvolve
 
 from qpi_kernel.errors import QpiError
 from qpi_kernel.maps import check_map, pixel_nm
-from qpi_kernel.simulate.dirac import PAULI
+from qpi_kernel.simulate.spin import PAULI
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]

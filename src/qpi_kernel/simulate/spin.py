@@ -15,7 +15,7 @@ from qpi_kernel.simulate.tight_binding import Hopping, TightBinding
 
 Complexes = npt.NDArray[np.complex128]
 
-PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+PAULI: Complexes = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
 
 def with_spin(model: TightBinding, coupling: Sequence[Hopping] = ()) -> TightBinding:
