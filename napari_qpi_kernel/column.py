@@ -6,6 +6,8 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QWidget
 
 SETTLE_MS = 50
+# Rows that arrive later than their neighbours (the gauge, from its thread) move what was in view.
+FOLLOW_MS = 2000
 
 
 class Column(QScrollArea):
@@ -17,15 +19,24 @@ class Column(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         self.setFrameShape(QScrollArea.NoFrame)
         self._aim: QWidget | None = None
+        self._follow = QTimer(self)
+        self._follow.setSingleShot(True)
+        self._follow.setInterval(FOLLOW_MS)
+        self._follow.timeout.connect(self._let_go)
+        self.verticalScrollBar().rangeChanged.connect(lambda *_: self._scroll())
 
     def show_top_of(self, widget: QWidget) -> None:
-        """Scroll down to the top of `widget` as soon as its new texts have found their place."""
+        """Scroll down to the top of `widget`, again while the column still changes its height."""
         self._aim = widget
+        self._follow.start()
         QTimer.singleShot(SETTLE_MS, self._scroll)
 
     def _scroll(self) -> None:
         if self._aim is not None:
             self.verticalScrollBar().setValue(self._aim.y())
+
+    def _let_go(self) -> None:
+        self._aim = None
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Follow the contents, whose width changes with their texts and the style sheet."""
