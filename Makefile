@@ -61,7 +61,7 @@ clean:
 	@touch $@
 
 %/.library-test: pyproject.toml constraints.txt | %/.pip
-	$(PIP) -c constraints.txt -e ".[igor]" --group test --group crosscheck
+	$(PIP) -c constraints.txt -e ".[batch,igor,matrix]" --group test --group crosscheck
 	@touch $*/.library $@
 
 %/.napari: pyproject.toml constraints.txt | %/.pip
