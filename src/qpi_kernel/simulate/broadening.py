@@ -54,10 +54,8 @@ def thermal_broadening(stack: xr.DataArray, temperature_K: float) -> xr.DataArra
     >>> f"{np.sum(above) / 80:.1f} meV"
     '1.3 meV'
     """
-    if not (np.isfinite(temperature_K) and temperature_K >= 0):
-        raise QpiError(f"a temperature is at least 0 K, got {temperature_K:g} K")
-    width = BOLTZMANN_meV_K * temperature_K
-    return _convolve(stack, width, lambda energy: np.asarray(expit(energy / width)))
+    _check_width("temperature", temperature_K, "K")
+    return _convolve(stack, lambda energy: thermal_share(energy, temperature_K))
 
 
 def lockin_broadening(stack: xr.DataArray, modulation_mV: float) -> xr.DataArray:
@@ -83,15 +81,37 @@ def lockin_broadening(stack: xr.DataArray, modulation_mV: float) -> xr.DataArray
     QpiError
         If the modulation is negative or the biases are fewer than two or not evenly spaced.
     """
-    if not (np.isfinite(modulation_mV) and modulation_mV >= 0):
-        raise QpiError(f"a modulation is at least 0 mV, got {modulation_mV:g} mV")
-    peak = np.sqrt(2) * modulation_mV
+    _check_width("modulation", modulation_mV, "mV")
+    return _convolve(stack, lambda bias: lockin_share(bias, modulation_mV))
 
-    def share_below(bias: Floats) -> Floats:
-        ratio = np.clip(bias / peak, -1, 1)
-        return np.asarray(0.5 + (ratio * np.sqrt(1 - ratio**2) + np.arcsin(ratio)) / np.pi)
 
-    return _convolve(stack, peak, share_below)
+def thermal_share(energy_meV: Floats, temperature_K: float) -> Floats:
+    """Return the part of -df/dE that lies below an energy [meV]: 1 / (1 + exp(-E / kT))."""
+    if temperature_K == 0:
+        return np.heaviside(energy_meV, 0.5)
+    return np.asarray(expit(energy_meV / (BOLTZMANN_meV_K * temperature_K)))
+
+
+def lockin_share(bias_mV: Floats, modulation_mV: float) -> Floats:
+    """Return the part of the lock-in's half circle that lies below a bias [mV]."""
+    if modulation_mV == 0:
+        return np.heaviside(bias_mV, 0.5)
+    ratio = np.clip(bias_mV / (np.sqrt(2) * modulation_mV), -1, 1)
+    return np.asarray(0.5 + (ratio * np.sqrt(1 - ratio**2) + np.arcsin(ratio)) / np.pi)
+
+
+def cell_weights(
+    wanted_mV: Floats, grid_mV: Floats, share_below: Callable[[Floats], Floats]
+) -> Floats:
+    """Return the weights of an even grid of energies in a distribution about each wanted one.
+
+    Whole cells of the distribution, and not its values on the grid, keep a width below the step
+    from losing weight. Rows add up to 1; shape (wanted, grid).
+    """
+    half = (grid_mV[-1] - grid_mV[0]) / (grid_mV.size - 1) / 2
+    apart = wanted_mV[:, None] - grid_mV[None, :]
+    weights = share_below(apart + half) - share_below(apart - half)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def setpoint_map(rho: xr.DataArray, setpoint_mV: float) -> xr.DataArray:
@@ -154,8 +174,7 @@ def setpoint_damping(rho: xr.DataArray, strength: float) -> xr.DataArray:
         If the strength is negative or 1 + s <rho>_E is not positive somewhere.
     """
     check_map(rho)
-    if not (np.isfinite(strength) and strength >= 0):
-        raise QpiError(f"the strength of the set point is at least 0, got {strength:g}")
+    _check_width("strength of the set point", strength, "")
     values = rho.values.astype(float)
     return _divided(rho, values, 1 + strength * values.mean(axis=0), "1 + s <rho>")
 
@@ -183,23 +202,29 @@ def tip_blur(didv: xr.DataArray, sigma_nm: float) -> xr.DataArray:
         If sigma is negative or the map has points that were not measured.
     """
     check_map(didv)
-    if not (np.isfinite(sigma_nm) and sigma_nm >= 0):
-        raise QpiError(f"the radius of a tip is at least 0 nm, got {sigma_nm:g} nm")
+    _check_width("radius of a tip", sigma_nm, "nm")
     if not np.all(np.isfinite(didv.values)):
         raise QpiError("a map with points that were not measured cannot be blurred; crop it first")
-    dy, dx = pixel_nm(didv)
+    values = blurred(didv.values.astype(float), pixel_nm(didv), sigma_nm)
+    return didv.copy(data=values.astype(np.float32))
+
+
+def blurred(planes: Floats, pitch_nm: tuple[float, float], sigma_nm: float) -> Floats:
+    """Convolve planes (..., y, x) with a Gaussian, mirrored at their borders."""
     qy, qx = (
-        np.pi * np.arange(didv.sizes[dim]) / (didv.sizes[dim] * step)
-        for dim, step in (("y", dy), ("x", dx))
+        np.pi * np.arange(n) / (n * step)
+        for n, step in zip(planes.shape[-2:], pitch_nm, strict=True)
     )
     transfer = np.exp(-(qy[:, None] ** 2 + qx[None, :] ** 2) * sigma_nm**2 / 2)
-    blurred = idctn(dctn(didv.values.astype(float), axes=(1, 2)) * transfer, axes=(1, 2))
-    return didv.copy(data=blurred.astype(np.float32))
+    return np.asarray(idctn(dctn(planes, axes=(-2, -1)) * transfer, axes=(-2, -1)))
 
 
-def _convolve(
-    stack: xr.DataArray, width: float, share_below: Callable[[Floats], Floats]
-) -> xr.DataArray:
+def _check_width(what: str, value: float, unit: str) -> None:
+    if not (np.isfinite(value) and value >= 0):
+        raise QpiError(f"the {what} is at least 0 {unit}, got {value:g} {unit}")
+
+
+def _convolve(stack: xr.DataArray, share_below: Callable[[Floats], Floats]) -> xr.DataArray:
     check_map(stack)
     bias = stack["bias"].values.astype(float)
     steps = np.diff(bias)
@@ -207,14 +232,7 @@ def _convolve(
         raise QpiError("the energy is smeared over a stack of biases; this map has only one")
     if np.ptp(steps) > GRID_TOLERANCE * steps.mean() or steps.mean() == 0:
         raise QpiError("the energy is smeared over evenly spaced biases; these are not")
-    if width == 0:
-        return stack.copy()
-    # Whole cells of the distribution, and not its values at the biases, keep a width below the
-    # step from losing weight.
-    half = steps.mean() / 2
-    apart = bias[:, None] - bias[None, :]
-    weights = share_below(apart + half) - share_below(apart - half)
-    weights /= weights.sum(axis=1, keepdims=True)
+    weights = cell_weights(bias, bias, share_below)
     return stack.copy(data=np.tensordot(weights, stack.values, 1).astype(np.float32))
 
 

@@ -14,6 +14,7 @@ from qpi_kernel.errors import QpiError
 from qpi_kernel.maps import make_map, pixel_nm
 from qpi_kernel.scatterers import Scatterers
 from qpi_kernel.simulate.materials import MATERIALS, Material, find_material
+from qpi_kernel.simulate.measurement import Measurement, measured_kernel
 from qpi_kernel.simulate.multiple_scattering import foldy_lax
 from qpi_kernel.simulate.nuisance import (
     Nuisance,
@@ -66,8 +67,16 @@ def simulate_kernel(
     bias_mV: Sequence[float],
     y_nm: npt.ArrayLike,
     x_nm: npt.ArrayLike,
+    temperature_K: float = 0.0,
+    modulation_mV: float = 0.0,
+    setpoint_bias_mV: float | None = None,
+    tip_nm: float = 0.0,
 ) -> xr.DataArray:
     """Return the kernel of one scatterer at the origin, (bias, y, x) [1/(eV nm^2)].
+
+    Temperature and modulation are those of `thermal_broadening` and `lockin_broadening`, computed
+    from as many energies as they need; set point and tip are described at `Measurement` and
+    `measured_kernel`.
 
     Raises
     ------
@@ -81,9 +90,10 @@ def simulate_kernel(
             f"a kernel needs at least one bias and 2 x 2 points, got {len(bias_mV)} and"
             f" {y.size} x {x.size}"
         )
-    planes = [chosen.kernel(y, x, float(bias) / 1e3) for bias in bias_mV]
+    measurement = Measurement(temperature_K, modulation_mV, setpoint_bias_mV, tip_nm)
+    planes = measured_kernel(chosen.kernel, y, x, bias_mV, measurement)
     return make_map(
-        np.stack(planes), bias_mV=bias_mV, y_nm=y, x_nm=x, units="1/(eV nm^2)", name="kernel",
+        planes, bias_mV=bias_mV, y_nm=y, x_nm=x, units="1/(eV nm^2)", name="kernel",
         attrs={"material": chosen.name},
     )  # fmt: skip
 
