@@ -1,4 +1,4 @@
-"""The one exception type that speaks to the user."""
+"""How the library speaks to the user: an error to mend, a warning to know."""
 
 
 class QpiError(ValueError):
@@ -7,3 +7,7 @@ class QpiError(ValueError):
     The command line prints it as one line with exit status 1, the plugin as an error toast and in
     its status line; neither shows a traceback.
     """
+
+
+class QpiWarning(UserWarning):
+    """Something the user should know about a result that is correct as it stands."""

@@ -122,6 +122,13 @@ def contour_k(
     reach : float
         Where to stop [1/nm].
     """
+    return next(iter(contour_crossings(model, energy_eV, direction, reach)), float("nan"))
+
+
+def contour_crossings(
+    model: TightBinding, energy_eV: float, direction: tuple[float, float], reach: float
+) -> list[float]:
+    """Return every k > 0 of `contour_k`, in rising order [1/nm]."""
     x, y = np.array(direction) / np.hypot(*direction)
 
     def levels(k: Floats) -> Floats:
@@ -129,26 +136,30 @@ def contour_k(
 
     k = np.linspace(0, reach, 800)
     signs = np.sign(levels(k))
-    crossings = np.argwhere(signs[1:] * signs[:-1] < 0)
-    if not len(crossings):
-        return float("nan")
-    step, band = crossings[0]
-    return float(brentq(lambda at: levels(np.array([at]))[0, band], k[step], k[step + 1]))
+    return [
+        float(brentq(lambda at, b=band: levels(np.array([at]))[0, b], k[step], k[step + 1]))
+        for step, band in np.argwhere(signs[1:] * signs[:-1] < 0)
+    ]
 
 
-def octet_tip(energy_eV: float, gap_eV: float) -> tuple[float, float]:
-    """Return (kx, ky), the tip of a contour of constant energy of d-wave `bi2212` [1/nm].
+def octet_tip(
+    energy_eV: float, gap_eV: float, normal: TightBinding | None = None
+) -> tuple[float, float]:
+    """Return (kx, ky), the tip of a contour of constant energy of a d-wave superconductor [1/nm].
 
     There E = |gap (cos kx a - cos ky a) / 2| on the Fermi surface. The vectors between the eight
     tips are q1 = (2 kx, 0), q2 = (kx + ky, ky - kx), q3 = (kx + ky, kx + ky), q4 = (2 kx, 2 ky),
-    q5 = (0, 2 ky), q7 = (ky - kx, kx - ky). NaN outside 0 < E < gap.
+    q5 = (0, 2 ky), q7 = (ky - kx, kx - ky). NaN outside 0 < E < gap. The normal crystal, on a
+    square lattice, is `bi2212` unless told otherwise.
     """
-    normal, a = bi2212(), 0.383
+    normal = normal or bi2212()
+    a = float(normal.lattice_nm[0, 0])
     difference = 2 * energy_eV / gap_eV
 
     def band(cosine: float) -> float:
         kx, ky = np.arccos([cosine, cosine - difference]) / a
-        return float(normal.hamiltonian(np.array(kx), np.array(ky))[0, 0].real)
+        # Zero where one of the bands crosses the Fermi level.
+        return float(np.linalg.det(normal.hamiltonian(np.array(kx), np.array(ky))).real)
 
     low, high = difference - 1 + 1e-9, 1.0
     if not (0 < difference < 2) or band(low) * band(high) > 0:

@@ -1,5 +1,6 @@
 """Maps of many scatterers with the truth beside them."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import xarray as xr
 from scipy.spatial import cKDTree
 
 from qpi_kernel.convolution import Geometry, activation_spectrum, convolve
-from qpi_kernel.errors import QpiError
+from qpi_kernel.errors import QpiError, QpiWarning
 from qpi_kernel.maps import make_map, pixel_nm
 from qpi_kernel.scatterers import Scatterers
 from qpi_kernel.simulate.materials import MATERIALS, Material, find_material
@@ -64,6 +65,7 @@ class SimulatedMap:
 def simulate_kernel(
     material: str | Material,
     *,
+    scatterer: str | None = None,
     bias_mV: Sequence[float],
     y_nm: npt.ArrayLike,
     x_nm: npt.ArrayLike,
@@ -76,12 +78,18 @@ def simulate_kernel(
 
     Temperature and modulation are those of `thermal_broadening` and `lockin_broadening`, computed
     from as many energies as they need; set point and tip are described at `Measurement` and
-    `measured_kernel`.
+    `measured_kernel`. A scatterer is one of those in `Material.scatterers`, by default the first.
 
     Raises
     ------
     QpiError
-        If the material is unknown, there is no bias or an axis has fewer than two points.
+        If the material or the scatterer is unknown, there is no bias or an axis has fewer than two
+        points.
+
+    Warns
+    -----
+    QpiWarning
+        If the material does not reach to a bias: the kernel is zero there.
     """
     chosen = find_material(material) if isinstance(material, str) else material
     y, x = np.asarray(y_nm, float), np.asarray(x_nm, float)
@@ -91,7 +99,21 @@ def simulate_kernel(
             f" {y.size} x {x.size}"
         )
     measurement = Measurement(temperature_K, modulation_mV, setpoint_bias_mV, tip_nm)
-    planes = measured_kernel(chosen.kernel, y, x, bias_mV, measurement)
+    defect = chosen.scatterer(scatterer)
+    biases = np.asarray(bias_mV, float)
+    known = np.array([chosen.holds_at(bias / 1e3) for bias in biases])
+    planes = np.zeros((biases.size, y.size, x.size))
+    if known.any():
+        planes[known] = measured_kernel(defect.kernel, y, x, biases[known], measurement)
+    if not known.all():
+        low, high = chosen.energies_eV
+        beyond = ", ".join(f"{bias:g}" for bias in biases[~known])
+        warnings.warn(
+            f"{chosen.name} is known from {1e3 * low:g} to {1e3 * high:g} mV: its kernel at"
+            f" {beyond} mV is zero",
+            QpiWarning,
+            stacklevel=2,
+        )
     return make_map(
         planes, bias_mV=bias_mV, y_nm=y, x_nm=x, units="1/(eV nm^2)", name="kernel",
         attrs={"material": chosen.name},
@@ -158,7 +180,7 @@ def simulate_map(
     biases = sorted(float(bias) for bias in bias_mV)
     for bias in biases:
         low, high = chosen.energies_eV
-        if not low <= bias / 1e3 <= high:
+        if not chosen.holds_at(bias / 1e3):
             raise QpiError(
                 f"{chosen.name} is known from {1e3 * low:g} to {1e3 * high:g} mV;"
                 f" {bias:g} mV lies outside"

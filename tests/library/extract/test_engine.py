@@ -16,6 +16,7 @@ from qpi_kernel import (
 from qpi_kernel.evaluate import similarity
 from qpi_kernel.extract.engine import choose_device, iter_extract
 from qpi_kernel.simulate import MATERIALS, continuum
+from qpi_kernel.simulate.material import Defect
 
 WINDOW_NM = 10.0
 
@@ -178,7 +179,9 @@ def lopsided():
         angle = np.arctan2(y_nm[:, None], x_nm[None, :])
         return plain * (1 + 0.6 * np.sin(angle - 0.4))
 
-    material = dataclasses.replace(MATERIALS["ag111"], name="lopsided", kernel=kernel)
+    material = dataclasses.replace(
+        MATERIALS["ag111"], name="lopsided", scatterers={"scalar": Defect(kernel, "C1")}
+    )
     return simulate_map(
         material, bias_mV=[0.0], size_nm=32.0, pixels=128, scatterers=15, snr=10.0, seed=2
     )
