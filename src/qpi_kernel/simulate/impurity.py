@@ -5,9 +5,9 @@ On a torus of N x N cells the propagator from orbital n of cell 0 to orbital m o
     G_mn(R) = (1/N^2) sum_k exp(i k R) [(E + i eta - H(k))^-1]_mn,
 
 is one inversion per k and one FFT. A scatterer on the sites a = 1..s sees G_c = [G(R_a - R_b)] and
-answers with T = V (1 - G_c V)^-1, an s x s matrix, however large the crystal. This engine knows no
+answers with T = V (1 - G_c V)^-1, an s x s matrix, however large the crystal. Propagators know no
 pixels, so the torus may be much longer than the map; `tmatrix.lattice_kernel` is the short way for
-one site and short-lived waves.
+one cell without spin.
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,16 @@ from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.simulate.green import cells_per_nm, torus_green, torus_length
 from qpi_kernel.simulate.tight_binding import TightBinding
 from qpi_kernel.simulate.tmatrix import t_matrix
+from qpi_kernel.simulate.wannier import WANNIER_REACH, wannier
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
 
-# A Gaussian Wannier function is cut off where it has fallen to 3e-6.
-WANNIER_REACH = 5.0
+# Orbitals of one scatterer: its T-matrix is a dense one.
+LARGEST_SCATTERER = 400
 
 
 @dataclass(frozen=True)
@@ -62,36 +64,47 @@ class Impurity:
         object.__setattr__(self, "potential_eV", potential)
 
 
-def torus_green(
-    model: TightBinding, energy_eV: float, broadening_eV: float, cells: int
-) -> Complexes:
-    """Return G_mn(R) on a torus, shape (cells, cells, n, n) [1/eV].
+def gaussian_impurity(
+    model: TightBinding, potential_eV: float, radius_nm: float, orbital: int = 0
+) -> Impurity:
+    """Return V exp(-d^2 / 2 s^2) on all orbitals at a distance d < 3 s of one: a smooth charge.
 
     Parameters
     ----------
-    energy_eV, broadening_eV : float
-        E and eta > 0 [eV]; waves reach hbar v / eta.
-    cells : int
-        N, cells along each lattice vector; index (i, j) is R = i a1 + j a2, negative ones from the
-        end.
+    model : TightBinding
+        The crystal, without spin and holes.
+    potential_eV : float
+        V at the middle [eV].
+    radius_nm : float
+        s [nm].
+    orbital : int
+        The orbital at the middle.
 
     Raises
     ------
     QpiError
-        If the broadening is not positive.
+        If the radius is not positive, or more than 400 orbitals lie within.
     """
-    if broadening_eV <= 0:
-        raise QpiError(f"the broadening must be positive, got {broadening_eV} eV")
-    fractions = np.fft.fftfreq(cells)
-    first, second = np.meshgrid(fractions, fractions, indexing="ij")
-    b1, b2 = model.reciprocal
-    kx, ky = first * b1[0] + second * b2[0], first * b1[1] + second * b2[1]
-    identity = np.eye(model.orbital_count)
-    green = np.linalg.inv((energy_eV + 1j * broadening_eV) * identity - model.hamiltonian(kx, ky))
-    # In the gauge of the cells G(k) is periodic, in that of the atoms it is not.
-    phase = np.exp(1j * (np.stack([kx, ky], -1) @ model.orbitals_nm.T))
-    green *= phase[..., :, None] * phase[..., None, :].conj()
-    return np.asarray(np.fft.ifft2(green, axes=(0, 1)))
+    if not radius_nm > 0:
+        raise QpiError(f"the radius of a scatterer must be positive, got {radius_nm} nm")
+    reach = 3 * radius_nm
+    half = int(np.ceil(reach * cells_per_nm(model))) + 1
+    if (reach * cells_per_nm(model)) ** 2 * model.orbital_count > LARGEST_SCATTERER:
+        raise QpiError(
+            f"a scatterer of radius {radius_nm} nm holds more than {LARGEST_SCATTERER} orbitals;"
+            " take a smaller radius"
+        )
+    i, j, m = (
+        axis.ravel() for axis in np.mgrid[-half : half + 1, -half : half + 1, : model.orbital_count]
+    )
+    places = np.column_stack([i, j]) @ model.lattice_nm + model.orbitals_nm[m]
+    distance = np.hypot(*(places - model.orbitals_nm[orbital]).T)
+    near = distance < reach
+    sites = tuple(
+        (int(a), int(b), int(c)) for a, b, c in zip(i[near], j[near], m[near], strict=True)
+    )
+    strength = potential_eV * np.exp(-(distance[near] ** 2) / (2 * radius_nm**2))
+    return Impurity(sites, np.diag(strength).astype(np.complex128))
 
 
 def impurity_green(green: Complexes, impurity: Impurity) -> Complexes:
@@ -122,81 +135,110 @@ def impurity_kernel(
     impurity: Impurity,
     y_nm: Floats,
     x_nm: Floats,
-    energy_eV: float,
+    energy_eV: npt.ArrayLike,
     *,
     broadening_eV: float,
     wannier_nm: float,
     tip: npt.ArrayLike | None = None,
     angle_deg: float = 0.0,
-    cells: int = 512,
+    cells: int | None = None,
 ) -> Floats:
     """Return delta rho(r) = -(1/pi) Im tr[O g(r) T g~(r)] of a scatterer [1/(eV nm^2)].
 
-    The tip sees g(r) = sum_R w(r - R - tau) G(R - R_a) with Gaussian Wannier functions w.
+    The tip sees g(r) = sum_R w(r - R - tau) G(R - R_a) with Wannier functions w. In a
+    superconductor, the form `superconductor.nambu` of a crystal of one spin, it sees the electrons
+    at E and the holes at -E: both spins.
 
     Parameters
     ----------
     model : TightBinding
-        The crystal; with spin or in Nambu form the orbitals say so.
+        The crystal.
     impurity : Impurity
         The scatterer; the middle of its sites is the origin of the kernel.
     y_nm, x_nm : array, shape (ny,), (nx,)
         Axes [nm].
-    energy_eV, broadening_eV : float
-        E and eta [eV].
+    energy_eV : float or array
+        E [eV]; the shape of the result is that of E, then (ny, nx).
+    broadening_eV : float
+        eta [eV].
     wannier_nm : float
         Width sigma of the Wannier functions [nm].
     tip : array, shape (n, n), optional
-        O, Hermitian: which orbitals the tip sees and which of them interfere. All of them without
-        it; `spin_tip` for a crystal with spin.
+        O, Hermitian: which orbitals the tip sees and which of them interfere; in a superconductor
+        over those of the normal crystal. Without it all those of one spin interfere; see `spin_tip`
+        for a magnetic tip.
     angle_deg : float
         Crystal turned against the map, counter-clockwise [deg].
-    cells : int
+    cells : int, optional
         Cells between the rim of the window and the nearest image of the scatterer on the torus;
-        images fade as exp(-eta cells a / hbar v).
+        images fade as exp(-eta cells a / hbar v). Without it, as many as `torus_length` asks for.
 
     Raises
     ------
     QpiError
-        If a width is not positive, or a site or the tip does not fit the orbitals.
+        If a width is not positive, a site or the tip does not fit the orbitals, or the waves live
+        so long that the torus would be too large.
     """
-    n = model.orbital_count
+    n = model.orbital_count // model.particles
     if wannier_nm <= 0:
         raise QpiError(f"the Wannier width must be positive, got {wannier_nm} nm")
-    observed = np.ones((n, n)) if tip is None else np.asarray(tip)
-    if observed.shape != (n, n) or not all(0 <= site[2] < n for site in impurity.sites):
-        raise QpiError(f"the tip or a site of the scatterer does not fit the {n} orbitals")
+    observed = np.asarray(
+        np.kron(np.eye(model.spins), np.ones((n // model.spins, n // model.spins)))
+        if tip is None
+        else tip,
+        dtype=np.complex128,
+    )
+    if observed.shape != (n, n) or not all(
+        0 <= site[2] < model.orbital_count for site in impurity.sites
+    ):
+        raise QpiError(
+            f"the tip or a site of the scatterer does not fit the {model.orbital_count} orbitals"
+        )
+    energies = np.asarray(energy_eV, float)
 
     sites = np.array(impurity.sites)
-    places = sites[:, :2] @ model.lattice_nm + model.orbitals_nm[sites[:, 2]]
-    angle = np.deg2rad(angle_deg)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    reach = np.hypot(np.abs(x_nm).max(), np.abs(y_nm).max()) + WANNIER_REACH * wannier_nm
-    # Rows of the reciprocal lattice measure how many cells fit into the reach.
-    widest = np.linalg.norm(model.reciprocal, axis=1).max() / (2 * np.pi)
-    half = int(np.ceil(reach * widest)) + int(np.abs(sites[:, :2]).max()) + 2
-    around = int(next_fast_len(max(half + cells, 2 * half + 1)))
-    green = torus_green(model, energy_eV, broadening_eV, around)
+    centre = (sites[:, :2] @ model.lattice_nm + model.orbitals_nm[sites[:, 2]]).mean(axis=0)
+    window = float(np.hypot(np.abs(x_nm).max(), np.abs(y_nm).max()) + WANNIER_REACH * wannier_nm)
+    extent = int(np.abs(sites[:, :2]).max())
+    half = int(np.ceil(window * cells_per_nm(model))) + extent + 2
+    if cells is None:
+        length = max(torus_length(model, e, broadening_eV, window) for e in energies.flat)
+        cells = int(np.ceil(length * cells_per_nm(model)))
+    around = int(next_fast_len(max(half + cells, 2 * (half + extent) + 1)))
     i, j = (axis.ravel() for axis in np.mgrid[-half : half + 1, -half : half + 1])
-    origin = np.column_stack([i, j]) @ model.lattice_nm - places.mean(axis=0)
-    near = np.hypot(*origin.T) < reach + np.linalg.norm(model.lattice_nm, axis=1).sum()
-    out, back = _to_sites(green, impurity, i[near], j[near])
-    wannier = [
-        _wannier((origin[near] + tau) @ turn, y_nm, x_nm, wannier_nm) for tau in model.orbitals_nm
-    ]
-    scattering = t_matrix(impurity_green(green, impurity), impurity.potential_eV)
-    out_r = np.stack([w @ out[:, m] for m, w in enumerate(wannier)])
-    back_r = np.stack([w @ back[:, m] for m, w in enumerate(wannier)])
+    origin = np.column_stack([i, j]) @ model.lattice_nm - centre
+    near = np.hypot(*origin.T) < window + np.linalg.norm(model.lattice_nm, axis=1).sum()
+    orbitals = list(zip(model.lobes, *model.orbitals_nm.T, strict=True))
+    forms = {
+        (lobe, x, y): _wannier(lobe, origin[near] + (x, y), y_nm, x_nm, wannier_nm, angle_deg)
+        for lobe, x, y in set(orbitals)
+    }
+
+    def seen(energy: float, first: int) -> Floats:
+        green = torus_green(model, energy, broadening_eV, around, half + extent)
+        scattering = t_matrix(impurity_green(green, impurity), impurity.potential_eV)
+        out, back = (
+            np.stack([forms[orbitals[m]] @ to[:, m] for m in range(first, first + n)])
+            for to in _to_sites(green, impurity, i[near], j[near])
+        )
+        return _density(observed, out, scattering, back)
+
+    # Holes at -E are the electrons of the other spin, unless the crystal lists these itself.
+    both = model.particles == 2 and model.spins == 1
+    planes = [seen(e, 0) + (seen(-e, n) if both else 0.0) for e in energies.flat]
+    return np.reshape(planes, (*energies.shape, y_nm.size, x_nm.size))
+
+
+def _density(observed: Complexes, out: Complexes, scattering: Complexes, back: Complexes) -> Floats:
+    """-(1/pi) Im tr[O g T g~] of amplitudes (n, r, s)."""
+    density = np.zeros(out.shape[1], dtype=np.complex128)
     # O = sum_c l_c |c><c|: each channel of the tip adds its intensity, not its amplitude.
     strengths, channels = np.linalg.eigh(observed)
-    density = np.zeros(out_r.shape[1], dtype=np.complex128)
     for strength, channel in zip(strengths, channels.T, strict=True):
         if abs(strength) > 1e-12:
-            seen = np.tensordot(channel.conj(), out_r, 1)
-            density += strength * np.einsum(
-                "ra,ab,rb->r", seen, scattering, np.tensordot(channel, back_r, 1)
-            )
-    return np.asarray(-density.imag.reshape(y_nm.size, x_nm.size) / np.pi)
+            to, fro = np.tensordot(channel.conj(), out, 1), np.tensordot(channel, back, 1)
+            density += strength * np.einsum("rb,rb->r", to @ scattering, fro)
+    return np.asarray(-density.imag / np.pi)
 
 
 def _to_sites(
@@ -211,10 +253,16 @@ def _to_sites(
     return np.stack(out, -1), np.stack(back, -1)
 
 
-def _wannier(places: Floats, y_nm: Floats, x_nm: Floats, sigma: float) -> csr_array:
-    pixels = np.stack(np.meshgrid(y_nm, x_nm, indexing="ij"), -1).reshape(-1, 2)[:, ::-1]
+def _wannier(
+    lobe: str, places: Floats, y_nm: Floats, x_nm: Floats, sigma_nm: float, angle_deg: float
+) -> csr_array:
+    """Wannier functions at places of the crystal, on the pixels: (pixels, places)."""
+    angle = np.deg2rad(angle_deg)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    pixels = np.stack(np.meshgrid(x_nm, y_nm), -1).reshape(-1, 2) @ turn.T
     pairs = cKDTree(pixels).sparse_distance_matrix(
-        cKDTree(places), WANNIER_REACH * sigma, output_type="ndarray"
+        cKDTree(places), WANNIER_REACH * sigma_nm, output_type="ndarray"
     )
-    values = np.exp(-(pairs["v"] ** 2) / (2 * sigma**2)) / (np.sqrt(np.pi) * sigma)
+    apart = pixels[pairs["i"]] - places[pairs["j"]]
+    values = wannier(lobe, apart[:, 0], apart[:, 1], sigma_nm)
     return csr_array((values, (pairs["i"], pairs["j"])), shape=(len(pixels), len(places)))

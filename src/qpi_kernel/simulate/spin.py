@@ -27,13 +27,22 @@ def with_spin(model: TightBinding, coupling: Sequence[Hopping] = ()) -> TightBin
         The crystal of one spin.
     coupling : sequence of Hopping
         Spin-orbit or Zeeman terms, in the doubled numbering of orbitals.
+
+    Raises
+    ------
+    QpiError
+        If the crystal has both spins already.
     """
     n = model.orbital_count
     down = tuple(replace(hop, to=hop.to + n, start=hop.start + n) for hop in model.hoppings)
+    if model.spins != 1 or model.particles != 1:
+        raise QpiError("this crystal has both spins or holes already; add the spin to the bare one")
     return TightBinding(
         model.lattice_nm,
         np.concatenate([model.orbitals_nm, model.orbitals_nm]),
         (*model.hoppings, *down, *coupling),
+        lobes=model.lobes * 2,
+        spins=2,
     )
 
 

@@ -1,4 +1,4 @@
-"""Superconductors: the Bogoliubov-de Gennes form of a crystal and its kernels.
+"""Superconductors: the Bogoliubov-de Gennes form of a crystal and its scatterers.
 
 In the basis (c_up, c_down^dagger) a crystal h(k) with pairing D(k) becomes
 
@@ -9,7 +9,7 @@ that of the electrons at E and of the holes at -E,
 
     delta rho = -(1/pi) Im [ delta G_ee(E) + delta G_hh(-E) ],
 
-twice the first term where both spins are alike.
+twice the first term where both spins are alike; `impurity.impurity_kernel` adds both.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,15 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from qpi_kernel.simulate.impurity import Impurity, density_change, impurity_kernel, torus_green
+from qpi_kernel.simulate.green import torus_green
+from qpi_kernel.simulate.impurity import Impurity, density_change, impurity_kernel
 from qpi_kernel.simulate.tight_binding import Hopping, TightBinding
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
+
+# `impurity_kernel` sees both spins of a superconductor.
+nambu_kernel = impurity_kernel
 
 NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
@@ -45,7 +49,10 @@ def nambu(model: TightBinding, pairing: Sequence[Hopping]) -> TightBinding:
     )
     pairs = tuple(replace(pair, start=pair.start + n) for pair in pairing)
     orbitals = np.concatenate([model.orbitals_nm, model.orbitals_nm])
-    return TightBinding(model.lattice_nm, orbitals, (*model.hoppings, *holes, *pairs))
+    return TightBinding(
+        model.lattice_nm, orbitals, (*model.hoppings, *holes, *pairs), lobes=model.lobes * 2,
+        spins=model.spins, particles=2,
+    )  # fmt: skip
 
 
 def s_wave(gap_eV: float, orbitals: int = 1) -> tuple[Hopping, ...]:
@@ -117,44 +124,6 @@ def nambu_density_change(
         for energy in (energy_eV, -energy_eV)
     )
     return np.asarray(electrons[..., :n] + holes[..., n:])
-
-
-def nambu_kernel(
-    model: TightBinding,
-    impurity: Impurity,
-    y_nm: Floats,
-    x_nm: Floats,
-    energy_eV: float,
-    *,
-    broadening_eV: float,
-    wannier_nm: float,
-    tip: npt.ArrayLike | None = None,
-    angle_deg: float = 0.0,
-    cells: int = 512,
-) -> Floats:
-    """Return delta rho(r) of a scatterer in a superconductor, both spins [1/(eV nm^2)].
-
-    `model` and `impurity` are in Nambu form; `tip` is over the orbitals of the normal crystal. The
-    rest is as in `impurity_kernel`.
-    """
-    n = model.orbital_count // 2
-    seen = np.ones((n, n)) if tip is None else np.asarray(tip)
-    electrons, holes = (
-        impurity_kernel(
-            model,
-            impurity,
-            y_nm,
-            x_nm,
-            energy,
-            broadening_eV=broadening_eV,
-            wannier_nm=wannier_nm,
-            tip=np.kron(np.diag(particle), seen),
-            angle_deg=angle_deg,
-            cells=cells,
-        )
-        for energy, particle in ((energy_eV, (1, 0)), (-energy_eV, (0, 1)))
-    )
-    return electrons + holes
 
 
 def _local(potential: Floats, orbital: int, orbitals: int) -> Impurity:

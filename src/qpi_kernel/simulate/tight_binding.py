@@ -9,11 +9,13 @@ so that Fourier transforms of G(k) land on the atoms. Energies in eV, lengths in
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.simulate.wannier import LOBES
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
@@ -51,16 +53,44 @@ class TightBinding:
         Positions tau of the orbitals in the cell [nm].
     hoppings : tuple of Hopping
         One of each Hermitian pair; on-site energies have cell (0, 0) and a real amplitude.
+    lobes : tuple of str
+        Form of every orbital from above, of `wannier.LOBES`; round without it.
+    spins, particles : 1 or 2
+        Parts of the list of orbitals, as `spin.with_spin` and `superconductor.nambu` make them:
+        halves for electrons and holes, and in each of them halves for up and down.
+
+    Raises
+    ------
+    QpiError
+        If the lattice vectors are parallel, H is not Hermitian, or a hopping or a lobe does not
+        fit the orbitals.
     """
 
     lattice_nm: Floats
     orbitals_nm: Floats
     hoppings: tuple[Hopping, ...]
+    lobes: tuple[str, ...] = ()
+    spins: int = 1
+    particles: int = 1
 
     def __post_init__(self) -> None:
         if abs(np.linalg.det(self.lattice_nm)) < 1e-12:
             raise QpiError("the lattice vectors are parallel")
+        n = self.orbital_count
+        if not self.lobes:
+            object.__setattr__(self, "lobes", ("s",) * n)
+        strange = sorted(set(self.lobes) - set(LOBES))
+        if strange or len(self.lobes) != n:
+            raise QpiError(
+                f"{n} orbitals need as many lobes, each one of {', '.join(LOBES)}; got"
+                f" {', '.join(self.lobes)}"
+            )
         for hopping in self.hoppings:
+            if not (0 <= hopping.to < n and 0 <= hopping.start < n):
+                raise QpiError(
+                    f"a hopping from orbital {hopping.start} to {hopping.to} does not fit {n}"
+                    " orbitals, which count from 0"
+                )
             onsite = hopping.cell == (0, 0) and hopping.to == hopping.start
             if onsite and abs(complex(hopping.amplitude_eV).imag) > 0:
                 raise QpiError(f"H is not Hermitian: on-site energy {hopping.amplitude_eV} eV")
@@ -75,20 +105,52 @@ class TightBinding:
         """Reciprocal lattice vectors as rows [1/nm]: a_i b_j = 2 pi delta_ij."""
         return np.asarray(2 * np.pi * np.linalg.inv(self.lattice_nm).T)
 
+    @cached_property
+    def hopping_matrices(self) -> tuple[npt.NDArray[np.int_], Complexes]:
+        """All cells R that orbitals hop to, (h, 2), and t(R) with both partners, (h, n, n) [eV]."""
+        n = self.orbital_count
+        matrices: dict[tuple[int, int], Complexes] = {(0, 0): np.zeros((n, n), np.complex128)}
+        for hop in self.hoppings:
+            i, j = hop.cell
+            matrix = matrices.setdefault((i, j), np.zeros((n, n), np.complex128))
+            matrix[hop.to, hop.start] += hop.amplitude_eV
+            if (i, j) != (0, 0) or hop.to != hop.start:
+                partner = matrices.setdefault((-i, -j), np.zeros((n, n), np.complex128))
+                partner[hop.start, hop.to] += np.conj(hop.amplitude_eV)
+        return np.array(list(matrices)), np.stack(list(matrices.values()))
+
     def hamiltonian(self, kx: Floats, ky: Floats) -> Complexes:
         """Return H(k) [eV], shape (*k, n, n), for wave vectors kx, ky [1/nm]."""
         n = self.orbital_count
-        result = np.zeros((*np.shape(kx), n, n), dtype=np.complex128)
-        for hop in self.hoppings:
-            shift = (
-                np.asarray(hop.cell, float) @ self.lattice_nm
-                + self.orbitals_nm[hop.to]
-                - self.orbitals_nm[hop.start]
-            )
-            term = hop.amplitude_eV * np.exp(-1j * (kx * shift[0] + ky * shift[1]))
-            result[..., hop.to, hop.start] += term
-            if hop.cell != (0, 0) or hop.to != hop.start:
-                result[..., hop.start, hop.to] += np.conj(term)
+        periodic = np.zeros((*np.broadcast_shapes(np.shape(kx), np.shape(ky)), n, n), np.complex128)
+        for cell, matrix in zip(*self.hopping_matrices, strict=True):
+            x, y = cell @ self.lattice_nm
+            periodic += np.exp(-1j * (kx * x + ky * y))[..., None, None] * matrix
+        atoms = [np.exp(-1j * (kx * x + ky * y)) for x, y in self.orbitals_nm]
+        for m in range(n):
+            periodic[..., m, :] *= atoms[m][..., None]
+            periodic[..., :, m] *= atoms[m].conj()[..., None]
+        return periodic
+
+    def periodic_hamiltonian(self, first: Complexes, second: Complexes) -> Complexes:
+        """Return sum_R t_mn(R) first(u, R) second(R, v) [eV], shape (n, n, u, v).
+
+        H(k) in the gauge of the cells on a grid of wave vectors whose phases exp(-i k R) factor, as
+        those of a torus and of a grid of pixels do: a matrix product in place of an exponential
+        per k and R.
+
+        Parameters
+        ----------
+        first, second : array, shape (u, h), (h, v)
+            Factors of the phases of the cells of `hopping_matrices`.
+        """
+        n = self.orbital_count
+        result = np.zeros((n, n, len(first), second.shape[1]), dtype=np.complex128)
+        matrices = self.hopping_matrices[1]
+        for m, other in zip(*np.nonzero(matrices.any(axis=0)), strict=True):
+            hops = matrices[:, m, other]
+            there = hops != 0
+            result[m, other] = (first[:, there] * hops[there]) @ second[there]
         return result
 
 

@@ -1,45 +1,25 @@
 """One scatterer in a crystal: G = G0 + G0 T G0 with T = V (1 - G0(0) V)^-1.
 
 The tip sees the crystal through Wannier functions w, so the propagator from the scatterer to the
-point r of the map is g(r) = sum_Rm w(r - R - tau_m) G0(R m, 0 a). In reciprocal space this sum is a
-product, because G0 is periodic there and the transform of w is not:
+point r of the map is g(r) = sum_Rm w_m(r - R - tau_m) G0(R m, 0 a). In reciprocal space this sum is
+a product, because G0 is periodic there and the transform of w is not:
 
-    g_a(r) = integral d2k/(2 pi)^2 exp(i k r) w(k) sum_m G0_ma(k),
+    g_a(r) = integral d2k/(2 pi)^2 exp(i k r) sum_m w_m(k) exp(-i k tau_m) G0_ma(k),
 
 one FFT per energy on ANY pixel grid and at any crystal angle.
 """
 
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import next_fast_len
+from scipy.fft import fft2, ifft2, next_fast_len
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.simulate.green import cells_per_nm, local_green, resolvent, torus_length
 from qpi_kernel.simulate.tight_binding import TightBinding
+from qpi_kernel.simulate.wannier import wannier_transform
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
-
-
-def local_green(
-    model: TightBinding, energy_eV: float, broadening_eV: float, mesh: int
-) -> Complexes:
-    """Return G0(0, E) between the orbitals of one cell [1/eV], shape (n, n).
-
-    This is the mean of exp(i k (tau_m - tau_n)) G0_mn(k) over the Brillouin zone.
-
-    Parameters
-    ----------
-    mesh : int
-        k points along each reciprocal vector; the torus of mesh cells must be long compared with
-        the mean free path hbar v / eta.
-    """
-    fractions = (np.arange(mesh) + 0.5) / mesh
-    first, second = np.meshgrid(fractions, fractions, indexing="ij")
-    b1, b2 = model.reciprocal
-    kx, ky = first * b1[0] + second * b2[0], first * b1[1] + second * b2[1]
-    phase = np.exp(1j * (np.stack([kx, ky], -1) @ model.orbitals_nm.T))
-    green = _green(model, kx, ky, energy_eV, broadening_eV)
-    return np.asarray((phase[..., :, None] * green * phase[..., None, :].conj()).mean(axis=(0, 1)))
 
 
 def t_matrix(green: Complexes, potential_eV: Complexes) -> Complexes:
@@ -52,13 +32,13 @@ def lattice_kernel(
     model: TightBinding,
     y_nm: Floats,
     x_nm: Floats,
-    energy_eV: float,
+    energy_eV: npt.ArrayLike,
     *,
     potential_eV: npt.ArrayLike,
     broadening_eV: float,
     wannier_nm: float,
     angle_deg: float = 0.0,
-    mesh: int = 512,
+    mesh: int | None = None,
 ) -> Floats:
     """Return delta rho(r) = -(1/pi) Im sum_ab g_a(r) T_ab g~_b(r) of one scatterer [1/(eV nm^2)].
 
@@ -67,63 +47,76 @@ def lattice_kernel(
     model : TightBinding
         The crystal (one spin).
     y_nm, x_nm : array, shape (ny,), (nx,)
-        Evenly spaced axes with the scatterer at 0 [nm].
-    energy_eV, broadening_eV : float
-        Energy and eta [eV].
+        Evenly spaced axes with the scatterer at 0, not necessarily on a pixel [nm].
+    energy_eV : float or array
+        E [eV]; the shape of the result is that of E, then (ny, nx).
+    broadening_eV : float
+        eta [eV].
     potential_eV : float or array, shape (n, n)
         V on the orbitals of the scatterer's cell; a number acts on orbital 0, the origin [eV].
     wannier_nm : float
-        Width sigma of the Gaussian Wannier functions [nm].
+        Width sigma of the Wannier functions [nm].
     angle_deg : float
         Crystal turned against the map, counter-clockwise [deg].
-    mesh : int
-        k points for G0(0).
+    mesh : int, optional
+        k points for G0(0) of short-lived waves, with images of the scatterer two windows away.
+        Without it the torus is as long as the waves live, see `torus_length`.
 
     Raises
     ------
     QpiError
-        If the broadening or the Wannier width is not positive.
+        If the broadening or the Wannier width is not positive, the torus would be too long, or the
+        crystal has spins or holes.
     """
     if broadening_eV <= 0 or wannier_nm <= 0:
         raise QpiError(
             f"broadening ({broadening_eV} eV) and Wannier width ({wannier_nm} nm) must be positive"
         )
+    if model.spins != 1 or model.particles != 1:
+        raise QpiError("a crystal with two spins or holes needs impurity_kernel")
     n = model.orbital_count
     potential = np.asarray(potential_eV, dtype=np.complex128)
     if potential.ndim == 0:
         potential = np.diag(np.eye(n)[0]) * potential
-    scattering = t_matrix(local_green(model, energy_eV, broadening_eV, mesh), potential)
-
-    dy, dx = float(y_nm[1] - y_nm[0]), float(x_nm[1] - x_nm[0])
-    # Twice the window keeps the images of the torus a window away from the window.
-    ny, nx = (int(next_fast_len(2 * axis.size)) for axis in (y_nm, x_nm))
-    ky = 2 * np.pi * np.fft.fftfreq(ny, dy)[:, None]
-    kx = 2 * np.pi * np.fft.fftfreq(nx, dx)[None, :]
-    angle = np.deg2rad(angle_deg)
-    crystal_kx = kx * np.cos(angle) + ky * np.sin(angle)
-    crystal_ky = ky * np.cos(angle) - kx * np.sin(angle)
-    form = 2 * np.sqrt(np.pi) * wannier_nm * np.exp(-(kx**2 + ky**2) * wannier_nm**2 / 2)
-    green = _green(model, crystal_kx, crystal_ky, energy_eV, broadening_eV)
-    # Positions count from orbital 0 of the scatterer's cell, the origin of the kernel.
-    shift = model.orbitals_nm - model.orbitals_nm[0]
-    phase = np.exp(
-        -1j * (crystal_kx[..., None] * shift[:, 0] + crystal_ky[..., None] * shift[:, 1])
+    energies = np.asarray(energy_eV, float)
+    pitch = np.array([y_nm[1] - y_nm[0], x_nm[1] - x_nm[0]])
+    length = 2 * pitch * (y_nm.size, x_nm.size)
+    if mesh is None:
+        window = float(max(np.ptp(y_nm), np.ptp(x_nm)))
+        long = max(torus_length(model, e, broadening_eV, window) for e in energies.flat)
+        length = np.maximum(length, long)
+        mesh = max(64, int(np.ceil(long * cells_per_nm(model))))
+    ky, kx = (
+        2 * np.pi * np.fft.fftfreq(next_fast_len(round(size / step)), step)
+        for size, step in zip(length, pitch, strict=True)
     )
-    origin = np.exp(1j * (ky * y_nm[0] + kx * x_nm[0]))
-    out = (form * origin)[..., None] * green.sum(axis=-2) * phase
-    back = (form * origin.conj())[..., None] * green.sum(axis=-1) * phase.conj()
-    out_r = np.fft.ifft2(out, axes=(0, 1))[: y_nm.size, : x_nm.size] / (dy * dx)
-    # G0(0, r) carries exp(-i k r): a forward transform.
-    back_r = np.fft.fft2(back, axes=(0, 1))[: y_nm.size, : x_nm.size] / (ny * nx * dy * dx)
-    density = np.einsum("yxa,ab,yxb->yx", out_r, scattering, back_r)
-    return np.asarray(-density.imag / np.pi)
-
-
-def _green(
-    model: TightBinding, kx: Floats, ky: Floats, energy_eV: float, broadening_eV: float
-) -> Complexes:
-    hamiltonian = model.hamiltonian(kx, ky)
-    energy = energy_eV + 1j * broadening_eV
-    if model.orbital_count == 1:
-        return 1.0 / (energy - hamiltonian)
-    return np.asarray(np.linalg.inv(energy * np.eye(model.orbital_count) - hamiltonian))
+    angle = np.deg2rad(angle_deg)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    places = model.hopping_matrices[0] @ model.lattice_nm @ turn
+    first, second = (
+        np.exp(-1j * np.outer(k, at)) for k, at in ((ky, places[:, 1]), (kx, places[:, 0]))
+    )
+    hamiltonian = model.periodic_hamiltonian(first, second.T)
+    # Positions count from orbital 0 of the scatterer's cell, the origin of the kernel.
+    from_origin = (x_nm[0], y_nm[0]) - (model.orbitals_nm - model.orbitals_nm[0]) @ turn
+    crystal_kx, crystal_ky = (np.add.outer(y * ky, x * kx) for x, y in turn)
+    seen = np.stack([
+        wannier_transform(lobe, crystal_kx, crystal_ky, wannier_nm)
+        * np.exp(1j * np.add.outer(ky * y, kx * x))
+        for lobe, (x, y) in zip(model.lobes, from_origin, strict=True)
+    ])  # fmt: skip
+    planes = []
+    touched = np.flatnonzero(potential.any(axis=0))
+    for energy in energies.flat:
+        local = local_green(model, energy, broadening_eV, mesh)
+        green = resolvent(hamiltonian, energy + 1j * broadening_eV)
+        out, back = (
+            np.einsum("myx,mayx->ayx", seen, green[:, touched]),
+            np.einsum("myx,amyx->ayx", seen.conj(), green[touched]),
+        )
+        # G0(0, r) carries exp(-i k r): a forward transform.
+        out_r = ifft2(out)[:, : y_nm.size, : x_nm.size] / pitch.prod()
+        back_r = fft2(back)[:, : y_nm.size, : x_nm.size] / (ky.size * kx.size * pitch.prod())
+        scattering = t_matrix(local, potential)[np.ix_(touched, touched)]
+        planes.append(-np.einsum("ayx,ab,byx->yx", out_r, scattering, back_r).imag / np.pi)
+    return np.reshape(planes, (*energies.shape, y_nm.size, x_nm.size))

@@ -2,15 +2,25 @@ import numpy as np
 import pytest
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.simulate.green import torus_green
 from qpi_kernel.simulate.impurity import (
     Impurity,
     density_change,
+    gaussian_impurity,
     impurity_green,
     impurity_kernel,
-    torus_green,
 )
 from qpi_kernel.simulate.spin import exchange, rashba_coupling, spin_tip, with_spin
+from qpi_kernel.simulate.superconductor import (
+    bond_pair_impurity,
+    d_wave,
+    nambu,
+    pair_impurity,
+    s_wave,
+)
 from qpi_kernel.simulate.tight_binding import (
+    Hopping,
+    TightBinding,
     honeycomb_lattice,
     square_lattice,
     triangular_lattice,
@@ -44,6 +54,9 @@ CASES = {
             np.kron(np.diag([1, -1]), exchange(0.8, (0, 0, 1))),
         ),
     ),
+    "smooth charge": (TRIANGULAR, gaussian_impurity(TRIANGULAR, 0.9, 0.5)),
+    "pair": (nambu(SQUARE, s_wave(0.4)), pair_impurity(0.7)),
+    "pair on bonds": (nambu(SQUARE, d_wave(0.4)), bond_pair_impurity(0.6)),
 }
 BOTH = pytest.mark.parametrize(("model", "impurity"), CASES.values(), ids=CASES)
 
@@ -215,3 +228,122 @@ def test_what_does_not_fit_is_refused():
                 SQUARE, Impurity((site,), [[1.0]]), axis, axis, 0.1, broadening_eV=0.1,
                 wannier_nm=wannier,
             )  # fmt: skip
+
+
+def test_the_torus_follows_from_the_broadening():
+    axis = axis_of(12, 0.5)
+    for eta, bound in ((0.3, 1e-3), (0.05, 5e-3)):
+        short, long = (
+            impurity_kernel(
+                SQUARE, Impurity(((0, 0, 0),), [[1.0]]), axis, axis, -0.8, broadening_eV=eta,
+                wannier_nm=0.4, cells=cells,
+            )
+            for cells in (None, 1200)
+        )  # fmt: skip
+        assert np.abs(short - long).max() < bound * np.abs(long).max()
+
+
+def test_many_energies_in_one_call():
+    axis, energies = axis_of(), np.array([[-1.2, -0.4, 0.3]])
+    options = {"broadening_eV": 0.3, "wannier_nm": 0.4}
+    point = Impurity(((0, 0, 0),), [[1.0]])
+    together = impurity_kernel(HONEYCOMB, point, axis, axis, energies, cells=64, **options)
+    assert together.shape == (1, 3, axis.size, axis.size)
+    for energy, plane in zip(energies[0], together[0], strict=True):
+        one = impurity_kernel(HONEYCOMB, point, axis, axis, energy, cells=64, **options)
+        np.testing.assert_allclose(plane, one, atol=1e-12)
+    lattice = lattice_kernel(HONEYCOMB, axis, axis, energies, potential_eV=1.0, **options)
+    np.testing.assert_allclose(lattice, together, atol=2e-3 * np.abs(together).max())
+
+
+LOBED = TightBinding(
+    np.array([[1.0, 0.0], [0.2, 1.1]]),
+    np.array([[0.0, 0.0], [0.0, 0.0], [0.4, 0.3], [0.4, 0.3]]),
+    (
+        Hopping((1, 0), 0, 0, -0.5), Hopping((0, 1), 0, 1, 0.3j), Hopping((0, 0), 1, 2, 0.4 + 0.2j),
+        Hopping((1, 1), 2, 3, -0.6), Hopping((0, 0), 3, 3, 0.5), Hopping((1, -1), 3, 1, 0.2),
+    ),
+    lobes=("px", "dxy", "s", "dx2-y2"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("angle_deg", [0.0, 35.0])
+def test_lobes_and_the_place_between_pixels_are_the_same_in_both_engines(angle_deg):
+    # One sums Wannier functions pixel by pixel, the other multiplies their transforms.
+    y, x = (0.25 * np.arange(-40, 41) + offset for offset in (0.07, -0.11))
+    expected = lattice_kernel(
+        LOBED, y, x, -0.3, potential_eV=0.9, broadening_eV=0.7, wannier_nm=0.4, mesh=96,
+        angle_deg=angle_deg,
+    )  # fmt: skip
+    kernel = impurity_kernel(
+        LOBED, Impurity(((0, 0, 0),), [[0.9]]), y, x, -0.3, broadening_eV=0.7, wannier_nm=0.4,
+        angle_deg=angle_deg, cells=96,
+    )  # fmt: skip
+    np.testing.assert_allclose(kernel, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_a_quarter_turn_makes_px_of_py():
+    def kernel(lobe, angle_deg):
+        model = TightBinding(np.eye(2), np.zeros((1, 2)), SQUARE.hoppings, lobes=(lobe,))
+        return impurity_kernel(
+            model, Impurity(((0, 0, 0),), [[0.9]]), axis_of(), axis_of(), -0.8, broadening_eV=0.3,
+            wannier_nm=0.35, angle_deg=angle_deg, cells=64,
+        )  # fmt: skip
+
+    px, py = kernel("px", 0.0), kernel("py", 0.0)
+    scale = np.abs(px).max()
+    np.testing.assert_allclose(kernel("px", 90.0), py, atol=1e-9 * scale)
+    np.testing.assert_allclose(px.T, py, atol=1e-9 * scale)
+    np.testing.assert_allclose(kernel("dxy", 45.0), kernel("dxy", -45.0), atol=1e-9 * scale)
+    assert np.abs(px - py).max() > 0.1 * scale
+    # Odd orbitals around an even scatterer: a node along y.
+    assert np.abs(px[:, 12]).max() < 1e-9 * scale
+
+
+def test_the_place_between_pixels_is_a_phase_in_reciprocal_space():
+    axis, shift = axis_of(60, 0.2), 0.083
+    kernels = [
+        impurity_kernel(
+            SQUARE, Impurity(((0, 0, 0),), [[0.9]]), axis, axis + offset, -0.8, broadening_eV=1.0,
+            wannier_nm=0.5, cells=64,
+        )
+        for offset in (0.0, shift)
+    ]  # fmt: skip
+    q = 2 * np.pi * np.fft.fftfreq(axis.size, 0.2)
+    moved = np.fft.ifft(np.fft.fft(kernels[0], axis=1) * np.exp(1j * q * shift), axis=1).real
+    np.testing.assert_allclose(moved, kernels[1], atol=1e-4 * np.abs(kernels[0]).max())
+
+
+def test_a_weak_smooth_scatterer_is_a_sum_of_points():
+    # Born: delta rho is linear in V.
+    cells, small = 24, 1e-5
+    green = torus_green(SQUARE, -0.6, 0.3, cells)
+    smooth = gaussian_impurity(SQUARE, small, 1.1)
+    point = density_change(green, Impurity(((0, 0, 0),), [[small]]))
+    expected = sum(
+        strength / small * np.roll(point, (i, j), axis=(0, 1))
+        for (i, j, _), strength in zip(smooth.sites, np.diag(smooth.potential_eV).real, strict=True)
+    )
+    assert len(smooth.sites) > 30
+    np.testing.assert_allclose(
+        density_change(green, smooth), expected, atol=1e-3 * np.abs(expected).max()
+    )
+
+
+def test_a_smooth_scatterer_is_bounded():
+    assert gaussian_impurity(HONEYCOMB, 0.4, 0.05, 1).sites == ((0, 0, 1),)
+    for radius, match in ((0.0, "must be positive"), (30.0, "smaller radius")):
+        with pytest.raises(QpiError, match=match):
+            gaussian_impurity(SQUARE, 1.0, radius)
+
+
+def test_spins_do_not_interfere_unless_told():
+    impurity = Impurity(((0, 0, 0), (0, 0, 1)), exchange(0.8, (1.0, 0.5, -0.3)))
+    options = {"broadening_eV": 0.3, "wannier_nm": 0.4, "cells": 64}
+    axis = axis_of()
+    by_itself = impurity_kernel(RASHBA, impurity, axis, axis, -1.0, **options)
+    np.testing.assert_allclose(by_itself, spin_kernel(impurity), atol=1e-12)
+    interfering = impurity_kernel(
+        RASHBA, impurity, axis, axis, -1.0, tip=np.ones((2, 2)), **options
+    )
+    assert np.abs(interfering - by_itself).max() > 0.1 * np.abs(by_itself).max()

@@ -2,14 +2,15 @@ import numpy as np
 import pytest
 
 from qpi_kernel.simulate.crystals import bi2212, octet_tip, pnictide
-from qpi_kernel.simulate.impurity import Impurity, impurity_kernel, torus_green
+from qpi_kernel.simulate.green import torus_green
+from qpi_kernel.simulate.impurity import Impurity, impurity_kernel
+from qpi_kernel.simulate.spin import with_spin
 from qpi_kernel.simulate.superconductor import (
     bond_pair_impurity,
     d_wave,
     magnetic_impurity,
     nambu,
     nambu_density_change,
-    nambu_kernel,
     pair_impurity,
     s_plus_minus,
     s_wave,
@@ -71,11 +72,26 @@ def test_without_a_gap_the_kernel_is_the_normal_one_of_two_spins(model, energy):
         wannier_nm=0.4, cells=48,
     )  # fmt: skip
     n = model.orbital_count
-    kernel = nambu_kernel(
+    kernel = impurity_kernel(
         nambu(model, s_wave(0.0, n)), scalar_impurity(0.8, 0, n), AXIS, AXIS, energy,
         broadening_eV=0.3, wannier_nm=0.4, cells=48,
     )  # fmt: skip
     np.testing.assert_allclose(kernel, 2 * normal, atol=1e-10)
+
+
+@pytest.mark.parametrize("energy", [-0.7, 0.3])
+def test_listing_both_spins_changes_nothing(energy):
+    # (c_up, c_down, and both daggers) holds every state twice, (c_up, c_down^dagger) once.
+    gap = 0.4
+    singlet = (Hopping((0, 0), 0, 1, gap), Hopping((0, 0), 1, 0, -gap))
+    listed = nambu(with_spin(SQUARE), singlet)
+    charge = Impurity(tuple((0, 0, m) for m in range(4)), 0.8 * np.diag([1.0, 1.0, -1.0, -1.0]))
+    options = {"broadening_eV": 0.3, "wannier_nm": 0.4, "cells": 48}
+    both = impurity_kernel(listed, charge, AXIS, AXIS, energy, **options)
+    short = impurity_kernel(
+        nambu(SQUARE, s_wave(gap)), scalar_impurity(0.8), AXIS, AXIS, energy, **options
+    )
+    np.testing.assert_allclose(both, short, atol=1e-10)
 
 
 def test_a_pair_scatterer_in_a_normal_metal_acts_alike_on_both_sides_of_the_fermi_level():
@@ -140,7 +156,7 @@ def test_coherence_factors_of_bi2212(energy):
 def test_two_orbitals_superconduct_too():
     model = nambu(pnictide(), s_plus_minus(0.02, 2))
     assert model.orbital_count == 4
-    kernel = nambu_kernel(
+    kernel = impurity_kernel(
         model, scalar_impurity(0.2, 0, 2), AXIS, AXIS, 0.03, broadening_eV=0.01, wannier_nm=0.2,
         tip=np.eye(2), cells=64,
     )  # fmt: skip

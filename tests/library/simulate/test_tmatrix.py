@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.simulate.green import local_green
+from qpi_kernel.simulate.spin import with_spin
 from qpi_kernel.simulate.tight_binding import (
     honeycomb_lattice,
     rectangular_lattice,
     square_lattice,
     triangular_lattice,
 )
-from qpi_kernel.simulate.tmatrix import lattice_kernel, local_green, t_matrix
+from qpi_kernel.simulate.tmatrix import lattice_kernel, t_matrix
 
 MODELS = {
     "square": square_lattice(1.0, -1.0, 0.3, -0.1),
@@ -177,3 +179,24 @@ def test_a_kernel_without_width_is_refused():
                 MODELS["square"], axis, axis, 0.1, potential_eV=1.0, broadening_eV=broadening,
                 wannier_nm=wannier,
             )  # fmt: skip
+
+
+def test_spins_need_the_other_engine():
+    axis = np.arange(-3.0, 4.0)
+    with pytest.raises(QpiError, match="needs impurity_kernel"):
+        lattice_kernel(
+            with_spin(MODELS["square"]), axis, axis, 0.1, potential_eV=1.0, broadening_eV=0.5,
+            wannier_nm=0.4,
+        )  # fmt: skip
+
+
+def test_without_a_mesh_no_image_reaches_the_window():
+    axis = 0.25 * np.arange(-20, 21)
+    model = MODELS["square"]
+    options = {"potential_eV": 1.5, "broadening_eV": 0.15, "wannier_nm": 0.4}
+    wide = 0.25 * np.arange(-300, 301)
+    far = lattice_kernel(model, wide, wide, -1.2, mesh=256, **options)[280:321, 280:321]
+    near, images = (lattice_kernel(model, axis, axis, -1.2, mesh=m, **options) for m in (None, 256))
+    scale = np.abs(far).max()
+    assert np.abs(near - far).max() < 2e-3 * scale
+    assert np.abs(images - far).max() > 5e-3 * scale

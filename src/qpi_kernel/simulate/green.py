@@ -1,0 +1,179 @@
+"""Green functions of a crystal without scatterers, and how large a torus holds them.
+
+All of them are in the gauge of the cells, H(k) = sum_R t(R) exp(-i k R), in which G(k) is periodic.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy.fft import ifft
+
+from qpi_kernel.errors import QpiError
+from qpi_kernel.simulate.tight_binding import TightBinding
+
+Floats = npt.NDArray[np.float64]
+Complexes = npt.NDArray[np.complex128]
+
+# Mean free paths between the window and the nearest image of the scatterer: exp(-5) is left of it.
+MEAN_FREE_PATHS = 5.0
+# Cells along each side of the largest torus: a minute for two orbitals on one core.
+LARGEST_TORUS = 4096
+# Wave vectors at a time: their matrices stay in the cache.
+BLOCK = 1 << 14
+
+
+def resolvent(hamiltonian: Complexes, energy: complex) -> Complexes:
+    """Return (E - H)^-1 of many matrices at once, shape (n, n, *k) like H [1/eV].
+
+    Gauss-Jordan elimination, all k together. It needs no search for pivots: for H Hermitian and
+    Im E = eta every pivot is at least eta.
+    """
+    matrix = -hamiltonian
+    n = len(matrix)
+    matrix[range(n), range(n)] += energy
+    for p in range(n):
+        pivot = 1.0 / matrix[p, p]
+        matrix[p, p] = 1.0
+        matrix[p] *= pivot
+        for row in range(n):
+            if row != p:
+                factor = matrix[row, p].copy()
+                matrix[row, p] = 0.0
+                matrix[row] -= factor * matrix[p]
+    return matrix
+
+
+def green_rows(
+    model: TightBinding, energy: complex, fractions: Floats
+) -> Iterator[tuple[slice, Complexes]]:
+    """Yield G(k) in the gauge of the cells for some rows of the Brillouin zone after the other.
+
+    Parameters
+    ----------
+    fractions : array, shape (N,)
+        Of the reciprocal lattice vectors; k = (f_i, f_j).
+
+    Yields
+    ------
+    slice, array of shape (n, n, rows, N)
+        Rows f_i, and their G [1/eV].
+    """
+    cells, _ = model.hopping_matrices
+    first = np.exp(-2j * np.pi * np.outer(fractions, cells[:, 0]))
+    second = np.exp(-2j * np.pi * np.outer(cells[:, 1], fractions))
+    step = max(1, BLOCK // (len(fractions) * model.orbital_count))
+    for start in range(0, len(fractions), step):
+        rows = slice(start, start + step)
+        yield rows, resolvent(model.periodic_hamiltonian(first[rows], second), energy)
+
+
+def local_green(
+    model: TightBinding, energy_eV: float, broadening_eV: float, mesh: int
+) -> Complexes:
+    """Return G0(0, E) between the orbitals of one cell [1/eV], shape (n, n).
+
+    This is the mean of G0(k), in the gauge of the cells, over the Brillouin zone.
+
+    Parameters
+    ----------
+    mesh : int
+        k points along each reciprocal vector; the torus of mesh cells must be long compared with
+        the mean free path hbar v / eta.
+    """
+    fractions = (np.arange(mesh) + 0.5) / mesh
+    energy = energy_eV + 1j * broadening_eV
+    total = sum(green.sum(axis=(2, 3)) for _, green in green_rows(model, energy, fractions))
+    return np.asarray(total / mesh**2)
+
+
+def torus_green(
+    model: TightBinding,
+    energy_eV: float,
+    broadening_eV: float,
+    cells: int,
+    reach: int | None = None,
+) -> Complexes:
+    """Return G_mn(R) on a torus, shape (cells, cells, n, n) [1/eV].
+
+    Parameters
+    ----------
+    energy_eV, broadening_eV : float
+        E and eta > 0 [eV]; waves reach hbar v / eta.
+    cells : int
+        N, cells along each lattice vector; index (i, j) is R = i a1 + j a2, negative ones from the
+        end.
+    reach : int, optional
+        Keep only -reach <= i, j <= reach, the shape is then (2 reach + 1, 2 reach + 1, n, n).
+
+    Raises
+    ------
+    QpiError
+        If the broadening is not positive.
+    """
+    if broadening_eV <= 0:
+        raise QpiError(f"the broadening must be positive, got {broadening_eV} eV")
+    near = np.arange(cells)
+    if reach is not None and 2 * reach + 1 < cells:
+        near = np.concatenate([near[: reach + 1], near[-reach:]])
+    n = model.orbital_count
+    half = np.empty((n, n, cells, near.size), dtype=np.complex128)
+    energy = energy_eV + 1j * broadening_eV
+    for rows, green in green_rows(model, energy, np.arange(cells) / cells):
+        half[:, :, rows] = ifft(green, axis=3)[..., near]
+    return np.moveaxis(ifft(half, axis=2)[:, :, near], (0, 1), (2, 3))
+
+
+def group_velocity(model: TightBinding, energy_eV: float, broadening_eV: float) -> float:
+    """Return the largest hbar |v| of the states near an energy [eV nm]; 0 where there are none.
+
+    Near is a tenth of the width of the bands, so that a coarse mesh of k finds them.
+    """
+    fractions = (np.arange(48) + 0.5) / 48
+    b1, b2 = model.reciprocal
+    first, second = (axis.ravel() for axis in np.meshgrid(fractions, fractions))
+    kx, ky = first * b1[0] + second * b2[0], first * b1[1] + second * b2[1]
+    levels, states = np.linalg.eigh(model.hamiltonian(kx, ky))
+    small = 1e-4 * float(np.linalg.norm(b1))
+    slopes = []
+    for dx, dy in ((small, 0.0), (0.0, small)):
+        change = model.hamiltonian(kx + dx, ky + dy) - model.hamiltonian(kx - dx, ky - dy)
+        slopes.append(np.einsum("kmb,kmn,knb->kb", states.conj(), change, states).real / 2 / small)
+    speed = np.hypot(*slopes)
+    near = np.abs(levels - energy_eV) < max(10 * broadening_eV, 0.1 * float(np.ptp(levels)))
+    return float(speed[near].max(initial=0.0))
+
+
+def torus_length(
+    model: TightBinding, energy_eV: float, broadening_eV: float, window_nm: float
+) -> float:
+    """Return how long a torus must be, window + 5 hbar v / eta [nm].
+
+    Raises
+    ------
+    QpiError
+        If the broadening is not positive, or so small that the torus has more than 4096 cells.
+    """
+    if broadening_eV <= 0:
+        raise QpiError(f"the broadening must be positive, got {broadening_eV} eV")
+    around = MEAN_FREE_PATHS * group_velocity(model, energy_eV, broadening_eV)
+    length = window_nm + around / broadening_eV
+    cells = int(np.ceil(length * cells_per_nm(model)))
+    if cells > LARGEST_TORUS:
+        free = LARGEST_TORUS / cells_per_nm(model) - window_nm
+        mend = (
+            f"raise the broadening to {1e3 * around / free:.2g} meV"
+            if free > 0
+            else "take a smaller window"
+        )
+        raise QpiError(
+            f"a window of {window_nm:.3g} nm and waves that live for"
+            f" {around / broadening_eV / MEAN_FREE_PATHS:.3g} nm need {cells} x {cells} cells, more"
+            f" than {LARGEST_TORUS}; {mend}"
+        )
+    return length
+
+
+def cells_per_nm(model: TightBinding) -> float:
+    """Return how many cells fit into a nanometre, in the direction where most do [1/nm]."""
+    return float(np.linalg.norm(model.reciprocal, axis=1).max() / (2 * np.pi))
