@@ -147,7 +147,7 @@ def _score(scene: Scene, model: str | None) -> dict[str, float]:
         )
         for scale in RIDGE_SCALES
     ]
-    result["best-lambda ridge"] = max(similarity(ridge[0].numpy(), truth) for ridge in ridges)
+    result["best-lambda ridge"] = max(similarity(ridge[0, 0].numpy(), truth) for ridge in ridges)
     return result
 
 

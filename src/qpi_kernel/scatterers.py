@@ -82,6 +82,11 @@ class Scatterers:
     def __len__(self) -> int:
         return len(self.xy_nm)
 
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """The species that occur, ascending."""
+        return np.unique(self.species)
+
     def select(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> "Scatterers":
         """Return the scatterers picked by a mask or by indices."""
         return Scatterers(

@@ -7,7 +7,9 @@ from qpi_kernel.extract.normal_equations import NormalEquations
 
 
 def average(problem: NormalEquations) -> tuple[Tensor, Tensor]:
-    """Return the mean of the map around the scatterers and its standard error, (bias, K, K).
+    """Return the mean of the map around the scatterers and its standard error.
+
+    Both have the shape (bias, species, K, K).
 
     A scatterer counts with the sign of its weight; overlapping ripples of neighbours stay in.
     """

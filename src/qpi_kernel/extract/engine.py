@@ -6,9 +6,11 @@ The rounds run on the model grid, the last solution on the measured pixels.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import xarray as xr
 from torch import Tensor
@@ -135,7 +137,7 @@ def _extract(
         kernel, spread = average(problem)
         prior, small = None, coarse.problem(scatterers, settings.background_degree)
         level = noise_level(coarse.field, coarse.mask)
-        numbers: dict[str, tuple[float, ...]] = {}
+        numbers: dict[str, Tensor] = {}
     else:
         state = yield from scaled(
             iter_rounds(coarse, scatterers, settings, model, blind, generator), 0.1, 0.6
@@ -171,8 +173,8 @@ def _extract(
         spread = _on_grid(rough, measured, pitch)
         prior = fine.mean if model is not None else None
         numbers = {
-            "prior_widening": _floats(state.widening),
-            "effective_noise": _floats(effective / pitch),
+            "prior_widening": state.widening,
+            "effective_noise": (effective / pitch)[:, None].expand_as(state.widening),
         }
     agreement, chance = yield from scaled(iter_half_agreement(small, level, generator), 0.9, 0.97)
     numbers |= {"half_agreement": agreement, "half_agreement_chance": chance}
@@ -217,16 +219,15 @@ def _swelling(problem: NormalEquations, kernel: Tensor) -> Tensor:
 def _smooth_spread(draws: Tensor) -> Tensor:
     """Return the standard deviation of the draws, its sampling noise smoothed over 3 x 3 px."""
     variance = draws.var(0)
-    padded = torch.nn.functional.pad(variance[:, None], (1, 1, 1, 1), mode="replicate")
-    return torch.nn.functional.avg_pool2d(padded, 3, stride=1)[:, 0].sqrt()
+    padded = torch.nn.functional.pad(variance, (1, 1, 1, 1), mode="replicate")
+    return torch.nn.functional.avg_pool2d(padded, 3, stride=1).sqrt()
 
 
 def _on_grid(image: Tensor, grid: Grid, pitch: float) -> Tensor:
     if pitch == 1.0:
         return image
     size = (grid.window, grid.window)
-    fine = torch.nn.functional.interpolate(image[:, None], size, mode="bilinear")
-    return fine[:, 0]
+    return torch.nn.functional.interpolate(image, size, mode="bilinear")
 
 
 def _result(
@@ -238,30 +239,47 @@ def _result(
     noise: Tensor,
     scatterers: Scatterers,
     settings: ExtractSettings,
-    numbers: dict[str, tuple[float, ...]],
+    numbers: Mapping[str, Tensor],
     provenance: Mapping[str, Any],
 ) -> Extraction:
+    """Gather what was found on the measured grid; `numbers` are (bias, species) each."""
     waves = problem.forward(kernel)
     background = problem.background(grid.field - waves, settings.background_degree)
     finite = np.isfinite(grid.didv.values).all(axis=0)
     # The field had its mean taken off for the sake of float32.
     offset = np.where(finite, grid.didv.values, 0).sum((1, 2), dtype=float) / finite.sum()
     smooth = background.cpu().numpy() + offset[:, None, None]
-    whole = grid.map(waves.cpu().numpy() + smooth, "reconstruction")
-    return Extraction(
-        didv=grid.didv,
-        kernel=grid.kernel_map(kernel, "kernel"),
-        spread=grid.kernel_map(spread, "kernel spread"),
-        prior=None if prior is None else grid.kernel_map(prior, "prior"),
-        background=grid.map(smooth, "background"),
-        reconstruction=whole,
-        scatterers=scatterers,
-        noise=noise.cpu().numpy().astype(np.float64),
-        settings=settings,
-        numbers=numbers,
-        provenance=provenance,
-        used=grid.mask.cpu().numpy() > 0,
-    )
+    backdrop = grid.map(smooth, "background")
+    level = noise.cpu().numpy().astype(np.float64)
+    used = grid.mask.cpu().numpy() > 0
+
+    def part(number: int, own: Scatterers, others: npt.NDArray[Any]) -> Extraction:
+        return Extraction(
+            didv=grid.didv.copy(data=grid.didv.values - others),
+            kernel=grid.kernel_map(kernel[:, number], "kernel"),
+            spread=grid.kernel_map(spread[:, number], "kernel spread"),
+            prior=None if prior is None else grid.kernel_map(prior[:, number], "prior"),
+            background=backdrop,
+            reconstruction=grid.map(waves.cpu().numpy() - others + smooth, "reconstruction"),
+            scatterers=own,
+            noise=level,
+            settings=settings,
+            numbers={name: _floats(values[:, number]) for name, values in numbers.items()},
+            provenance=provenance,
+            used=used,
+        )
+
+    whole = part(0, scatterers, np.zeros((), np.float32))
+    if len(problem.members) == 1:
+        return whole
+    each = problem.waves(kernel).cpu().numpy()
+    parts = [
+        part(number, scatterers.select(scatterers.species == label), others)
+        for number, (label, others) in enumerate(
+            zip(scatterers.labels, waves.cpu().numpy()[None] - each.swapaxes(0, 1), strict=True)
+        )
+    ]
+    return replace(whole, parts=tuple(parts))
 
 
 def _provenance(

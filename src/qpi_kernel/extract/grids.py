@@ -46,9 +46,11 @@ class Grid:
     def problem(self, scatterers: Scatterers, background_degree: int) -> NormalEquations:
         """Return the normal equations of this map with these scatterers."""
         places, weights = self.to_pixels(scatterers)
+        kinds = scatterers.labels[:, None] == scatterers.species
         return normal_equations(
-            self.field, self.mask, self.window, places, weights, background_degree
-        )
+            self.field, self.mask, self.window, places, weights, background_degree,
+            torch.as_tensor(kinds).to(self.field),
+        )  # fmt: skip
 
     def to_pixels(self, scatterers: Scatterers) -> tuple[Tensor, Tensor]:
         """Return positions (n, 2) as (row, column) [px] and weights."""

@@ -20,8 +20,8 @@ SHUFFLES = 3
 
 def iter_half_agreement(
     problem: NormalEquations, noise: Tensor, generator: torch.Generator
-) -> Steps[tuple[tuple[float, ...], tuple[float, ...]]]:
-    """Return the agreement of the two halves and the spread that chance gives, one per bias each.
+) -> Steps[tuple[Tensor, Tensor]]:
+    """Return the agreement of the two halves and the spread that chance gives.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ def iter_half_agreement(
 
     Returns
     -------
-    agreement : tuple of float
+    agreement : Tensor, shape (bias, species)
         Cosine similarity outside the core, -1 to 1.
-    chance : tuple of float
+    chance : Tensor, shape (bias, species)
         Root mean square of the same for scatterers at random places.
     """
     runs = SHUFFLES + 1
@@ -48,7 +48,7 @@ def iter_half_agreement(
         steps = scaled(_agreement(moved, noise), run / runs, (run + 1) / runs)
         shuffled.append((yield from steps))
     chance = torch.stack(shuffled).square().mean(0).sqrt()
-    return tuple(map(float, agreement)), tuple(map(float, chance))
+    return agreement, chance
 
 
 def _agreement(problem: NormalEquations, noise: Tensor) -> Steps[Tensor]:
@@ -70,6 +70,6 @@ def _agreement(problem: NormalEquations, noise: Tensor) -> Steps[Tensor]:
     axis = torch.arange(window, device=problem.field.device) - window // 2
     distance = torch.sqrt(axis[:, None] ** 2.0 + axis[None, :] ** 2.0)
     ring = (distance > CORE_PX) & (distance < window // 2)
-    first, second = ((kernel * prior.weight)[:, ring] for kernel in kernels)
+    first, second = ((kernel * prior.weight)[..., ring] for kernel in kernels)
     first, second = (v - v.mean(-1, keepdim=True) for v in (first, second))
     return torch.nn.functional.cosine_similarity(first, second, dim=-1)

@@ -1,8 +1,10 @@
 """The linear problem: the kernel that, convolved with the scatterers, gives the map.
 
-    Y = M a + B b + noise,      M: convolution with the activation map, B: smooth background.
+    Y = sum_s M_s a_s + B b + noise,      M_s: convolution with the activation map of species s,
+                                          B: smooth background.
 
-The background is marginalised: every residual passes through the projector P that removes what B
+Kernels a have the shape (..., bias, species, K, K): the species are solved for together. The
+background is marginalised: every residual passes through the projector P that removes what B
 can explain on the measured pixels, so that P y = 0 for any background and for missing pixels.
 """
 
@@ -12,7 +14,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from qpi_kernel.convolution import Geometry, activation_spectrum, convolve, correlate
+from qpi_kernel.convolution import (
+    Geometry,
+    activation_spectrum,
+    convolve,
+    correlate,
+    kernel_spectrum,
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,8 @@ class NormalEquations:
         Positions of the scatterers [px].
     weights : Tensor, shape (n,)
         Their weights.
+    members : Tensor, shape (species, n)
+        1 where a scatterer belongs to a species, else 0.
     """
 
     geometry: Geometry
@@ -41,19 +51,26 @@ class NormalEquations:
     basis: Tensor
     rows_columns: Tensor
     weights: Tensor
+    members: Tensor
 
     @cached_property
     def spectrum(self) -> Tensor:
-        """X(q) of the scatterers on the canvas."""
-        return activation_spectrum(self.geometry, self.rows_columns, self.weights)
+        """X(q) of the scatterers of each species on the canvas, (species, *canvas)."""
+        return activation_spectrum(self.geometry, self.rows_columns, self.members * self.weights)
 
     def forward(self, kernel: Tensor) -> Tensor:
-        """Return M a, shape (..., height, width)."""
-        return convolve(self.geometry, self.spectrum, kernel)
+        """Return M a summed over the species, shape (..., bias, height, width)."""
+        spectral = (self.spectrum * kernel_spectrum(self.geometry, kernel)).sum(-3)
+        full: Tensor = torch.fft.irfft2(spectral, s=self.geometry.canvas)
+        return full[..., : self.geometry.height, : self.geometry.width]
 
     def back(self, field: Tensor) -> Tensor:
-        """Return M^T y, shape (..., K, K)."""
-        return correlate(self.geometry, self.spectrum, field)
+        """Return M^T y, shape (..., bias, species, K, K)."""
+        return correlate(self.geometry, self.spectrum, field[..., None, :, :])
+
+    def waves(self, kernel: Tensor) -> Tensor:
+        """Return what each species adds to the maps, shape (..., bias, species, height, width)."""
+        return convolve(self.geometry, self.spectrum, kernel)
 
     def project(self, field: Tensor) -> Tensor:
         """Return P y: measured pixels only, background taken off."""
@@ -72,8 +89,16 @@ class NormalEquations:
         """Return the maps of some of the biases."""
         return replace(self, field=self.field[biases])
 
+    def only_species(self, number: int, kernel: Tensor) -> "NormalEquations":
+        """Return the maps less the waves of all other species, with the scatterers of this one."""
+        if len(self.members) == 1:
+            return self
+        others = self.waves(kernel).sum(-3) - self.waves(kernel)[..., number, :, :]
+        rest = (self.field - others) * self.mask
+        return replace(self, field=rest, members=self.members[number : number + 1])
+
     def with_scatterers(self, rows_columns: Tensor, weights: Tensor) -> "NormalEquations":
-        """Return the same maps with other scatterers."""
+        """Return the same maps with the same scatterers at other places or of other weights."""
         return replace(self, rows_columns=rows_columns, weights=weights)
 
     def with_mask(self, mask: Tensor) -> "NormalEquations":
@@ -90,6 +115,7 @@ def normal_equations(
     rows_columns: Tensor,
     weights: Tensor,
     background_degree: int,
+    members: Tensor | None = None,
 ) -> NormalEquations:
     """Set the problem up.
 
@@ -104,6 +130,8 @@ def normal_equations(
     weights : Tensor, shape (n,)
     background_degree : int
         Degree of the polynomial background, 0 for an offset.
+    members : Tensor, shape (species, n), optional
+        1 where a scatterer belongs to a species, else 0; by default there is one species.
     """
     geometry = Geometry(field.shape[-2], field.shape[-1], window)
     terms = background_terms(geometry, background_degree, field) * mask
@@ -114,6 +142,7 @@ def normal_equations(
         _orthonormal(terms),
         rows_columns,
         weights,
+        torch.ones_like(weights)[None] if members is None else members,
     )
 
 

@@ -29,11 +29,11 @@ class Prior:
 
     Parameters
     ----------
-    mean : Tensor, shape (bias, K, K)
+    mean : Tensor, shape (bias, species, K, K)
         a0 [unit of the map].
-    scale : Tensor, shape (bias,)
+    scale : Tensor, shape (bias, species)
         s [unit of the map]: 1 in the weighted domain is an error as large as the kernel.
-    root_spectrum : Tensor, shape (bias or 1, K, K // 2 + 1)
+    root_spectrum : Tensor, shape (bias or 1, species or 1, K, K // 2 + 1)
         S^1/2 on the half plane of the window, for orthonormal transforms.
     weight : Tensor, shape (K, K)
         The radial weight.
@@ -45,15 +45,15 @@ class Prior:
     weight: Tensor
 
     def root(self, u: Tensor) -> Tensor:
-        """Return R u, shape (..., bias, K, K)."""
-        return self._filter(u) / self.weight * self.scale[:, None, None]
+        """Return R u, shape (..., bias, species, K, K)."""
+        return self._filter(u) / self.weight * self.scale[..., None, None]
 
     def root_transposed(self, kernel: Tensor) -> Tensor:
-        """Return R^T a, shape (..., bias, K, K)."""
-        return self._filter(kernel / self.weight * self.scale[:, None, None])
+        """Return R^T a, shape (..., bias, species, K, K)."""
+        return self._filter(kernel / self.weight * self.scale[..., None, None])
 
     def widened(self, factor: Tensor) -> "Prior":
-        """Return the prior with its error multiplied by a factor per bias."""
+        """Return the prior with its error multiplied by a factor (bias, species)."""
         return Prior(self.mean, self.scale * factor, self.root_spectrum, self.weight)
 
     def only(self, biases: slice) -> "Prior":
@@ -92,7 +92,7 @@ def in_chunks(
 def solve(
     problem: NormalEquations, prior: Prior, noise: Tensor, *, steps: int = 60, rtol: float = 1e-4
 ) -> Steps[Tensor]:
-    """Return the posterior mean kernel, shape (bias, K, K)."""
+    """Return the posterior mean kernel, shape (bias, species, K, K)."""
     rhs = _data_term(problem, prior, noise, problem.field)
     whitened = yield from _conjugate_gradients(problem, prior, noise, rhs, steps, rtol)
     return prior.mean + prior.root(whitened)
@@ -112,15 +112,14 @@ def sample(
 
     Returns
     -------
-    kernels : Tensor, shape (count, bias, K, K)
-    whitened : Tensor, shape (count, bias, K, K)
+    kernels : Tensor, shape (count, bias, species, K, K)
+    whitened : Tensor, shape (count, bias, species, K, K)
         Their u, whose mean square says whether the prior's error bars fit (1 if they do).
     """
     biases, height, width = problem.field.shape
-    window = problem.geometry.window
     device = problem.field.device
     pixel_noise = torch.randn(count, biases, height, width, generator=generator).to(device)
-    prior_noise = torch.randn(count, biases, window, window, generator=generator).to(device)
+    prior_noise = torch.randn(count, *prior.mean.shape, generator=generator).to(device)
     field = problem.field + noise[:, None, None] * pixel_noise
     rhs = _data_term(problem, prior, noise, field) + prior_noise
     whitened = yield from _conjugate_gradients(problem, prior, noise, rhs, steps, rtol)
@@ -154,13 +153,14 @@ def rescale(
 
 def _data_term(problem: NormalEquations, prior: Prior, noise: Tensor, field: Tensor) -> Tensor:
     rest = problem.project(field - problem.forward(prior.mean))
-    return prior.root_transposed(problem.back(rest)) / noise[:, None, None] ** 2
+    return prior.root_transposed(problem.back(rest)) / noise[:, None, None, None] ** 2
 
 
 def _conjugate_gradients(
     problem: NormalEquations, prior: Prior, noise: Tensor, rhs: Tensor, steps: int, rtol: float
 ) -> Steps[Tensor]:
-    precision = 1 / noise[:, None, None] ** 2
+    precision = 1 / noise[:, None, None, None] ** 2
+    kernel = (-3, -2, -1)
 
     def apply(u: Tensor) -> Tensor:
         seen = problem.project(problem.forward(prior.root(u)))
@@ -168,18 +168,18 @@ def _conjugate_gradients(
 
     u = torch.zeros_like(rhs)
     rest, direction = rhs.clone(), rhs.clone()
-    power = rest.square().sum((-2, -1), keepdim=True)
+    power = rest.square().sum(kernel, keepdim=True)
     goal = power * rtol**2
     for step in range(steps):
         yield Progress(step / steps, "solving for the kernel")
         if bool((power <= goal).all()):
             break
         applied = apply(direction)
-        curvature = (direction * applied).sum((-2, -1), keepdim=True)
+        curvature = (direction * applied).sum(kernel, keepdim=True)
         length = power / curvature.clamp(min=1e-30)
         u = u + length * direction
         rest = rest - length * applied
-        fresh = rest.square().sum((-2, -1), keepdim=True)
+        fresh = rest.square().sum(kernel, keepdim=True)
         direction = rest + fresh / power.clamp(min=1e-30) * direction
         power = fresh
     return u

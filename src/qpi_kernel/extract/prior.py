@@ -26,11 +26,11 @@ class PriorShape:
 
     Parameters
     ----------
-    weighted : Tensor, shape (bias, 64, 64)
+    weighted : Tensor, shape (bias, species, 64, 64)
         Mean kernel times the radial weight [unit of the map].
-    scale : Tensor, shape (bias,)
+    scale : Tensor, shape (bias, species)
         Size of the kernel in that domain, in units of which the error is calibrated.
-    spectrum : Tensor, shape (bias or 1, bins)
+    spectrum : Tensor, shape (bias or 1, species or 1, bins)
         Power of the error at |q| = 0 ... 0.75 cycles per model pixel.
     """
 
@@ -46,8 +46,12 @@ class PriorShape:
         return Prior(mean, self.scale, root, weight)
 
 
-def learned_prior(model: Model, problem: NormalEquations, noise: Tensor) -> PriorShape:
+def learned_prior(
+    model: Model, problem: NormalEquations, noise: Tensor, kernel: Tensor | None = None
+) -> PriorShape:
     """Ask the network; the amplitude follows from the map by least squares.
+
+    The network knows one species: each is asked for in the map less the waves of the others.
 
     Parameters
     ----------
@@ -55,13 +59,35 @@ def learned_prior(model: Model, problem: NormalEquations, noise: Tensor) -> Prio
     problem : NormalEquations
         On the model grid.
     noise : Tensor, shape (bias,)
+    kernel : Tensor, shape (bias, species, K, K), optional
+        What is known of the kernels; nothing by default.
     """
+    if kernel is None:
+        window = problem.geometry.window
+        kernel = problem.field.new_zeros(len(noise), len(problem.members), window, window)
+    shapes = [
+        _prior_of_one(model, problem.only_species(number, kernel), noise)
+        for number in range(len(problem.members))
+    ]
+    return PriorShape(
+        torch.cat([shape.weighted for shape in shapes], 1),
+        torch.cat([shape.scale for shape in shapes], 1),
+        torch.cat([shape.spectrum for shape in shapes], 1),
+    )
+
+
+def _prior_of_one(model: Model, problem: NormalEquations, noise: Tensor) -> PriorShape:
     geometry = Geometry(problem.geometry.height, problem.geometry.width, WINDOW)
-    spectrum = activation_spectrum(geometry, problem.rows_columns, problem.weights)
+    spectrum = activation_spectrum(
+        geometry, problem.rows_columns, problem.members[0] * problem.weights
+    )
     field = problem.project(problem.field)
     statistics = normal_statistics(geometry, spectrum, field, noise)
     shape, error = model.predict(statistics)
-    raw = PriorShape(shape, torch.ones_like(noise), error).on_window(problem.geometry.window, 1.0)
+    shape, error = shape[:, None], error[:, None]
+    raw = PriorShape(shape, torch.ones_like(noise)[:, None], error).on_window(
+        problem.geometry.window, 1.0
+    )
     seen = problem.project(problem.forward(raw.mean))
     overlap = (seen * field).sum((-2, -1))
     power = seen.square().sum((-2, -1)).clamp(min=1e-30)
@@ -69,7 +95,7 @@ def learned_prior(model: Model, problem: NormalEquations, noise: Tensor) -> Prio
     # network's shape says nothing, and its size only sets how far the data may pull.
     amplitude = (overlap / power).clamp(min=0)
     scale = torch.maximum(amplitude, 0.1 * field.square().sum((-2, -1)).sqrt() / power.sqrt())
-    return PriorShape(shape * amplitude[:, None, None], scale, error)
+    return PriorShape(shape * amplitude[:, None, None, None], scale[:, None], error)
 
 
 def flat_prior(problem: NormalEquations) -> PriorShape:
@@ -78,22 +104,25 @@ def flat_prior(problem: NormalEquations) -> PriorShape:
     count = problem.weights.square().sum().clamp(min=1e-3)
     power = radial_weight(WINDOW, device=field.device).pow(-2).sum() * count
     scale = (field.square().sum((-2, -1)) / power).sqrt()
-    zero = torch.zeros(len(field), WINDOW, WINDOW, device=field.device)
-    return PriorShape(zero, scale, torch.ones(1, 2, device=field.device))
+    species = len(problem.members)
+    zero = torch.zeros(len(field), species, WINDOW, WINDOW, device=field.device)
+    flat = torch.ones(1, 1, 2, device=field.device)
+    return PriorShape(zero, scale[:, None].expand(-1, species), flat)
 
 
 def _resample(images: Tensor, window: int, pixel: float) -> Tensor:
     half = window // 2
     if pixel == 1.0:
         start = WINDOW // 2 - half
-        return images[:, start : start + window, start : start + window]
+        return images[..., start : start + window, start : start + window]
     axis = (np.arange(window) - half) * pixel + WINDOW // 2
     grid = np.meshgrid(axis, axis, indexing="ij")
     planes = [
         map_coordinates(image, grid, order=5, mode="nearest")
-        for image in images.cpu().numpy().astype(np.float64)
+        for image in images.flatten(0, -3).cpu().numpy().astype(np.float64)
     ]
-    return torch.as_tensor(np.stack(planes), dtype=images.dtype, device=images.device)
+    found = torch.as_tensor(np.stack(planes), dtype=images.dtype, device=images.device)
+    return found.reshape(*images.shape[:-2], window, window)
 
 
 def _spectrum_on_window(radial: Tensor, window: int, pixel: float) -> Tensor:
@@ -105,7 +134,7 @@ def _spectrum_on_window(radial: Tensor, window: int, pixel: float) -> Tensor:
     place = (q / HIGHEST_Q * (bins - 1)).clamp(max=bins - 1)
     low = place.floor().clamp(max=bins - 2).long()
     share = place - low
-    values = radial[:, low] * (1 - share) + radial[:, low + 1] * share
+    values = radial[..., low] * (1 - share) + radial[..., low + 1] * share
     # The network never saw anything beyond the Nyquist frequency of its grid.
     beyond = (0.5 / q.clamp(min=0.5)) ** 4
     return (values * beyond).sqrt() / pixel

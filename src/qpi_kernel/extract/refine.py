@@ -38,7 +38,7 @@ def refine(
     ----------
     problem : NormalEquations
         The maps of one or several biases.
-    kernel : Tensor, shape (bias, K, K)
+    kernel : Tensor, shape (bias, species, K, K)
     noise : Tensor, shape (bias,)
     rows_columns, weights : Tensor
         Where to start.
@@ -47,13 +47,12 @@ def refine(
     """
     precision = 1 / noise[:, None, None] ** 2
     # Steps are taken in units of each unknown's own error, which makes the problem round.
-    strength = (kernel.square().sum((-2, -1)) * precision[:, 0, 0]).sum()
-    slope = sum(
-        (torch.diff(kernel, dim=axis).square().sum((-2, -1)) * precision[:, 0, 0]).sum()
-        for axis in (-2, -1)
-    )
+    strength = _information(kernel, noise) @ problem.members
+    slope = torch.stack(
+        [_information(torch.diff(kernel, dim=axis), noise) for axis in (-2, -1)]
+    ).sum(0)
     weight_unit = (strength + 1 / WEIGHT_SPREAD**2) ** -0.5
-    place_unit = (slope / 2 + 1 / position_error_px**2) ** -0.5
+    place_unit = (slope @ problem.members / 2 + 1 / position_error_px**2)[:, None] ** -0.5
     start_places, start_weights = rows_columns.clone(), weights.clone()
     places = torch.zeros_like(rows_columns, requires_grad=True)
     changes = torch.zeros_like(weights, requires_grad=True)
@@ -84,28 +83,33 @@ def refine(
         return at.detach(), (start_weights + weight_unit * changes).detach()
 
 
+def _information(kernel: Tensor, noise: Tensor) -> Tensor:
+    """Return |a_s|^2 / sigma^2 over all biases, one per species."""
+    return (kernel.square().sum((-2, -1)) / noise[:, None] ** 2).sum(0)
+
+
 def matched_filter(
     problem: NormalEquations, rest: Tensor, kernel: Tensor, noise: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Ask at each pixel for one more scatterer.
+    """Ask at each pixel for one more scatterer of each species.
 
     Returns
     -------
-    response : Tensor, shape (height, width)
+    response : Tensor, shape (species, height, width)
         What it would explain of the residual `rest`, in standard deviations (normal, variance 1,
         for a residual of pure noise).
-    weight : Tensor, shape (height, width)
+    weight : Tensor, shape (species, height, width)
         The weight it would have.
     """
     geometry = problem.geometry
     transfer = kernel_spectrum(geometry, kernel).conj()
     power = kernel_spectrum(geometry, kernel.square()).conj()
-    precision = 1 / noise[:, None, None] ** 2
-    hits = torch.fft.irfft2(transfer * map_spectrum(geometry, rest), s=geometry.canvas)
-    mask = problem.mask.expand_as(rest)
-    seen = torch.fft.irfft2(power * map_spectrum(geometry, mask), s=geometry.canvas)
-    numerator = (hits * precision).sum(0)[: geometry.height, : geometry.width]
-    denominator = (seen * precision).sum(0)[: geometry.height, : geometry.width].clamp(min=1e-12)
+    precision = 1 / noise[:, None, None, None] ** 2
+    inside = (..., slice(geometry.height), slice(geometry.width))
+    hits = torch.fft.irfft2(transfer * map_spectrum(geometry, rest[:, None]), s=geometry.canvas)
+    seen = torch.fft.irfft2(power * map_spectrum(geometry, problem.mask), s=geometry.canvas)
+    numerator = (hits * precision).sum(0)[inside]
+    denominator = (seen * precision).sum(0)[inside].clamp(min=1e-12)
     return numerator / denominator.sqrt(), numerator / denominator
 
 
@@ -114,18 +118,24 @@ def add_and_drop(
 ) -> Scatterers:
     """Add the scatterers that the residual asks for; drop those that explain nothing.
 
-    At most a fifth more per call, so that a wrong kernel cannot paper the map with scatterers.
+    At most a fifth more per call, so that a wrong kernel cannot paper the map with scatterers; a
+    species never loses its last one.
     """
-    keep = np.abs(scatterers.weight) > DROP_WEIGHT
-    if keep.any():
-        scatterers = scatterers.select(keep)
     places, weights = grid.to_pixels(scatterers)
-    current = problem.with_scatterers(places, weights)
+    labels, strength = scatterers.labels, np.abs(scatterers.weight)
+    last = [np.argmax(np.where(scatterers.species == label, strength, -1)) for label in labels]
+    keep = strength > DROP_WEIGHT
+    keep[last] = True
+    # One of weight 0 adds nothing.
+    current = problem.with_scatterers(places, weights * torch.as_tensor(keep).to(weights))
     rest = current.project(current.field - current.forward(kernel))
-    response, weight = matched_filter(current, rest, kernel, noise)
-    score = torch.where(weight > ADD_WEIGHT, response, torch.zeros_like(response)).cpu().numpy()
+    responses, weights_there = matched_filter(current, rest, kernel, noise)
+    wanted = torch.where(weights_there > ADD_WEIGHT, responses, torch.zeros_like(responses))
+    best, kind = (values.cpu().numpy() for values in wanted.max(0))
+    scatterers = scatterers.select(keep)
+    places, _ = grid.to_pixels(scatterers)
     peaks = peak_local_max(
-        score, min_distance=3, threshold_abs=ADD_SIGMA, exclude_border=False,
+        best, min_distance=3, threshold_abs=ADD_SIGMA, exclude_border=False,
         num_peaks=max(1, len(scatterers) // 5),
     )  # fmt: skip
     old = places.cpu().numpy()
@@ -133,11 +143,13 @@ def add_and_drop(
     if not fresh:
         return scatterers
     at = torch.as_tensor(np.array(fresh), dtype=places.dtype)
-    found = weight.cpu().numpy()[tuple(np.array(fresh).T)]
+    rows, columns = np.array(fresh).T
+    kinds = kind[rows, columns]
+    found = weights_there.cpu().numpy()[kinds, rows, columns]
     new = grid.from_pixels(at, torch.as_tensor(found), Scatterers(np.zeros((len(fresh), 2))))
     return Scatterers(
         np.concatenate([scatterers.xy_nm, new.xy_nm]),
         np.concatenate([scatterers.weight, new.weight]),
-        np.concatenate([scatterers.species, np.zeros(len(fresh), np.int64)]),
+        np.concatenate([scatterers.species, labels[kinds]]),
         np.concatenate([scatterers.confidence, np.full(len(fresh), 0.5)]),
     )

@@ -16,7 +16,8 @@ class Extraction:
     """A kernel with everything needed to judge, save and repeat it.
 
     The maps obey ``didv = reconstruction + residual`` and
-    ``reconstruction = sum_j weight_j kernel(r - r_j) + background`` at every measured point.
+    ``reconstruction = sum_j weight_j kernel(r - r_j) + background`` at every measured point; where
+    there are several species, each scatterer adds the kernel of its own.
 
     Parameters
     ----------
@@ -24,7 +25,7 @@ class Extraction:
         The part of the map that was used; NaN where nothing was measured.
     kernel, spread : xarray.DataArray, (bias, y, x)
         Kernel of one scatterer of weight 1 [unit of the map] on a window centred on the scatterer
-        (y = x = 0 there), and its standard deviation. For several species: one Extraction each.
+        (y = x = 0 there), and its standard deviation; of several species those of the first.
     prior : xarray.DataArray or None
         What the learned prior alone would have answered, on the grid of the kernel.
     background, reconstruction : xarray.DataArray, (bias, y, x)
@@ -42,6 +43,9 @@ class Extraction:
     used : array of bool, shape (y, x), optional
         The points that the fit used: measured, and not set aside as foreign to the kernel; all
         measured ones if not given.
+    parts : tuple of Extraction
+        One per species where there are several, by ascending label; else empty. See
+        `each_species`.
     """
 
     didv: xr.DataArray
@@ -56,6 +60,15 @@ class Extraction:
     numbers: Mapping[str, tuple[float, ...]]
     provenance: Mapping[str, Any]
     used: npt.NDArray[np.bool_] | None = None
+    parts: tuple["Extraction", ...] = ()
+
+    @property
+    def each_species(self) -> tuple["Extraction", ...]:
+        """One extraction per species: its kernel, its scatterers, the map less the other waves.
+
+        The result itself where there is only one species.
+        """
+        return self.parts or (self,)
 
     @property
     def residual(self) -> xr.DataArray:

@@ -35,10 +35,12 @@ class State:
     ----------
     scatterers : Scatterers
     shape : PriorShape
-    kernel : Tensor, shape (bias, K, K)
+    kernel : Tensor, shape (bias, species, K, K)
         On the model grid.
-    noise, widening : Tensor, shape (bias,)
-        Noise per pixel of the model grid, and the factor by which the prior's error was widened.
+    noise : Tensor, shape (bias,)
+        Noise per pixel of the model grid.
+    widening : Tensor, shape (bias, species)
+        The factor by which the prior's error was widened.
     foreign : Tensor, shape (height, width)
         1 at the pixels set aside as no part of the model.
     """
@@ -78,9 +80,18 @@ def iter_rounds(
     rounds = (BLIND_ROUNDS if blind else KNOWN_ROUNDS) if settings.refine else 1
     whole, foreign = grid, torch.zeros_like(grid.mask)
     error_px = (settings.position_error_nm or max(0.1, grid.pixel)) / grid.pixel
+    kernel = None
     for number in range(rounds):
         problem = grid.problem(scatterers, settings.background_degree)
-        shape = learned_prior(model, problem, noise) if model else flat_prior(problem)
+        if model is None:
+            shape = flat_prior(problem)
+        else:
+            if kernel is None and len(scatterers.labels) > 1:
+                # The network is asked for one species at a time: the others must be known roughly.
+                prior = flat_prior(problem)
+                steps = _solve_and_rescale(problem, prior, noise, generator)
+                kernel, *_ = yield from scaled(steps, 0.0, 0.0)
+            shape = learned_prior(model, problem, noise, kernel)
         kernel, widening, noise = yield from scaled(
             _solve_and_rescale(problem, shape, noise, generator),
             number / rounds,
@@ -90,13 +101,15 @@ def iter_rounds(
         yield Progress((number + 1) / rounds, f"round {number + 1} of {rounds}")
         if number + 1 == rounds:
             break
-        best = torch.argsort(kernel.square().sum((-2, -1)) / noise**2)[-REFINE_BIASES:]
+        best = torch.argsort(kernel.square().sum((-3, -2, -1)) / noise**2)[-REFINE_BIASES:]
         strong = replace(problem, field=problem.field[best])
         places, weights = refine(
             strong, kernel[best], noise[best], problem.rows_columns, problem.weights,
             position_error_px=error_px,
         )  # fmt: skip
-        scatterers = grid.from_pixels(places, _unit(weights), scatterers)
+        size = _typical(weights, problem.members)
+        kernel = kernel * size[:, None, None]
+        scatterers = grid.from_pixels(places, weights / (size @ problem.members), scatterers)
         if blind:
             scatterers = add_and_drop(grid, strong, kernel[best], noise[best], scatterers)
         if settings.set_aside:
@@ -132,8 +145,9 @@ def _foreign(problem: NormalEquations, kernel: Tensor) -> Tensor:
     return margin if float(margin.mean()) < FOREIGN_SHARE else torch.zeros_like(margin)
 
 
-def _unit(weights: Tensor) -> Tensor:
-    """Scale weights so that the typical scatterer has weight +1."""
-    typical = weights.abs().median().clamp(min=1e-6)
-    sign = torch.sign(weights.sum())
-    return weights / typical * (sign if float(sign) else 1.0)
+def _typical(weights: Tensor, members: Tensor) -> Tensor:
+    """Return the typical weight of each species, with the sign of most of its scatterers."""
+    own = [weights[kind] for kind in members > 0]
+    return torch.stack(
+        [each.abs().median().clamp(min=1e-6) * (-1 if float(each.sum()) < 0 else 1) for each in own]
+    )

@@ -15,7 +15,7 @@ def agreement(didv, scatterers, seed=0):
 
 
 def test_the_halves_of_a_good_map_agree_beyond_chance(scene):
-    (found,), (chance,) = agreement(scene.didv, scene.scatterers)
+    ((found,),), ((chance,),) = agreement(scene.didv, scene.scatterers)
     assert 0.5 < found <= 1
     assert 0 < chance < 0.2
     assert found > 5 * chance
@@ -23,11 +23,13 @@ def test_the_halves_of_a_good_map_agree_beyond_chance(scene):
 
 def test_shuffled_scatterers_agree_no_more_than_chance(scene):
     rng = np.random.default_rng(1)
-    found = [agreement(scene.didv, Scatterers(rng.uniform(1, 31, (15, 2))))[0][0] for _ in range(4)]
+    found = [
+        agreement(scene.didv, Scatterers(rng.uniform(1, 31, (15, 2))))[0].item() for _ in range(4)
+    ]
     assert np.abs(found).max() < 0.3
 
 
 def test_all_scatterers_on_one_side_do_not_crash(scene):
     left = scene.scatterers.select(scene.scatterers.xy_nm[:, 0] < 10)
-    (found,), (chance,) = agreement(scene.didv, left)
+    ((found,),), ((chance,),) = agreement(scene.didv, left)
     assert np.isfinite([found, chance]).all()

@@ -17,7 +17,7 @@ def make_problem(degree=1, seed=1, extra=None, size=(28, 31)):
     weights = 1 + 0.3 * torch.randn(10, generator=draw)
     axis = torch.arange(WINDOW) - WINDOW // 2
     r = torch.sqrt(axis[:, None] ** 2.0 + axis[None, :] ** 2.0 + 1)
-    truth = torch.stack([torch.cos(r) / r, torch.sin(1.3 * r) / r])
+    truth = torch.stack([torch.cos(r) / r, torch.sin(1.3 * r) / r])[:, None]
     mask = torch.ones(size)
     mask[20:, 10:15] = 0
     empty = normal_equations(torch.zeros(2, *size), mask, WINDOW, places, weights, degree)
@@ -30,10 +30,10 @@ def make_problem(degree=1, seed=1, extra=None, size=(28, 31)):
 def make_prior(problem, seed=2):
     draw = torch.Generator().manual_seed(seed)
     flat = flat_prior(problem).on_window(WINDOW, 1.0)
-    mean = 0.1 * torch.randn(2, WINDOW, WINDOW, generator=draw)
-    spectrum = 0.5 + torch.rand(2, WINDOW, WINDOW // 2 + 1, generator=draw)
+    mean = 0.1 * torch.randn(2, 1, WINDOW, WINDOW, generator=draw)
+    spectrum = 0.5 + torch.rand(2, 1, WINDOW, WINDOW // 2 + 1, generator=draw)
     # Filters of real images are even along the columns of the half plane.
-    spectrum[:, 1:, 0] = (spectrum[:, 1:, 0] + spectrum[:, 1:, 0].flip(-1)) / 2
+    spectrum[..., 1:, 0] = (spectrum[..., 1:, 0] + spectrum[..., 1:, 0].flip(-1)) / 2
     return Prior(mean, flat.scale, spectrum, flat.weight)
 
 
@@ -45,8 +45,8 @@ def solve(problem, prior=None, noise=NOISE):
 def test_conjugate_gradients_find_the_dense_solution():
     problem = make_problem()
     prior = make_prior(problem)
-    units = torch.eye(WINDOW**2).reshape(-1, 1, WINDOW, WINDOW).expand(-1, 2, -1, -1)
-    root = prior.root(units).flatten(2).double()
+    units = torch.eye(WINDOW**2).reshape(-1, 1, 1, WINDOW, WINDOW).expand(-1, 2, -1, -1, -1)
+    root = prior.root(units)[:, :, 0].flatten(2).double()
     for bias in range(2):
         design = problem.project(problem.forward(units[:, bias])).flatten(1).T.double()
         rest = problem.project(problem.field[bias] - problem.forward(prior.mean[bias]))
@@ -58,10 +58,29 @@ def test_conjugate_gradients_find_the_dense_solution():
         assert float((found - dense).norm() / dense.norm()) < 1e-3
 
 
+def test_two_species_are_solved_for_together():
+    draw = torch.Generator().manual_seed(9)
+    places = torch.rand(12, 2, generator=draw) * torch.tensor([28, 31])
+    members = torch.zeros(2, 12)
+    members[0, :7], members[1, 7:] = 1, 1
+    field = torch.randn(1, 28, 31, generator=draw)
+    problem = normal_equations(
+        field, torch.ones(28, 31), WINDOW, places, torch.ones(12), 0, members
+    )
+    prior = flat_prior(problem).on_window(WINDOW, 1.0)
+    units = torch.eye(2 * WINDOW**2).reshape(-1, 1, 2, WINDOW, WINDOW)
+    design = problem.project(problem.forward(units)).flatten(1).T.double()
+    root = prior.root(units).flatten(1).double()
+    normal = design.T @ design / NOISE[0] ** 2 + torch.linalg.inv(root.T @ root)
+    dense = torch.linalg.solve(normal, design.T @ field.flatten().double() / NOISE[0] ** 2)
+    found = solve(problem, prior, NOISE[:1]).flatten()
+    assert float((found - dense).norm() / dense.norm()) < 2e-3
+
+
 def test_root_and_its_transpose_are_adjoint():
     prior = make_prior(make_problem())
     draw = torch.Generator().manual_seed(3)
-    first, second = torch.randn(2, 5, 2, WINDOW, WINDOW, generator=draw)
+    first, second = torch.randn(2, 5, 2, 1, WINDOW, WINDOW, generator=draw)
     seen = (prior.root(first) * second).sum((-2, -1))
     felt = (first * prior.root_transposed(second)).sum((-2, -1))
     torch.testing.assert_close(seen, felt, rtol=1e-4, atol=1e-4)
@@ -101,8 +120,8 @@ def test_less_noise_means_less_spread_and_a_better_kernel():
     def spread(noise):
         draw = torch.Generator().manual_seed(5)
         kernels, whitened = drain(posterior.sample(problem, prior, noise, 32, draw))
-        assert kernels.shape == whitened.shape == (32, 2, WINDOW, WINDOW)
-        return kernels.std(0).mean((-2, -1))
+        assert kernels.shape == whitened.shape == (32, 2, 1, WINDOW, WINDOW)
+        return kernels.std(0).mean((-3, -2, -1))
 
     assert bool((spread(NOISE / 2) < 0.8 * spread(NOISE)).all())
 
@@ -112,8 +131,8 @@ def test_draws_scatter_about_the_mean_by_the_dense_covariance():
     prior = flat_prior(problem).on_window(WINDOW, 1.0)
     draw = torch.Generator().manual_seed(6)
     kernels, _ = drain(posterior.sample(problem, prior, NOISE, 100, draw, steps=60, rtol=1e-3))
-    units = torch.eye(WINDOW**2).reshape(-1, 1, WINDOW, WINDOW).expand(-1, 2, -1, -1)
-    root = prior.root(units).flatten(2).double()[:, 0]
+    units = torch.eye(WINDOW**2).reshape(-1, 1, 1, WINDOW, WINDOW).expand(-1, 2, -1, -1, -1)
+    root = prior.root(units)[:, :, 0].flatten(2).double()[:, 0]
     design = problem.project(problem.forward(units[:, 0])).flatten(1).T.double()
     precision = design.T @ design / NOISE[0] ** 2 + torch.linalg.inv(root.T @ root)
     expected = torch.linalg.inv(precision).diagonal().sqrt().float()

@@ -10,9 +10,9 @@ from qpi_kernel.learn.model import load_model
 def smooth_shape():
     axis = torch.arange(64) - 32
     r = torch.sqrt(axis[:, None] ** 2.0 + axis[None, :] ** 2.0)
-    weighted = (torch.cos(0.5 * r) * torch.exp(-((r / 14) ** 2)))[None]
-    spectrum = torch.linspace(1.0, 0.2, 25)[None]
-    return PriorShape(weighted, torch.ones(1), spectrum)
+    weighted = (torch.cos(0.5 * r) * torch.exp(-((r / 14) ** 2)))[None, None]
+    spectrum = torch.linspace(1.0, 0.2, 25)[None, None]
+    return PriorShape(weighted, torch.ones(1, 1), spectrum)
 
 
 def test_the_prior_is_the_same_function_on_a_finer_grid():
@@ -21,7 +21,9 @@ def test_the_prior_is_the_same_function_on_a_finer_grid():
     np.testing.assert_allclose(fine.weight[::2, ::2], coarse.weight, rtol=1e-5)
     ripples = np.s_[4:-4, 4:-4]
     np.testing.assert_allclose(
-        fine.mean[0, ::2, ::2][ripples], coarse.mean[0][ripples], atol=0.01 * coarse.mean.max()
+        fine.mean[0, 0, ::2, ::2][ripples],
+        coarse.mean[0, 0][ripples],
+        atol=0.01 * coarse.mean.max(),
     )
 
 
@@ -31,7 +33,7 @@ def test_prior_draws_have_the_same_power_on_either_grid():
     power = []
     for window, pixel in ((63, 1.0), (125, 0.5)):
         prior = shape.on_window(window, pixel)
-        draws = prior.root(torch.randn(20, 1, window, window, generator=draw))
+        draws = prior.root(torch.randn(20, 1, 1, window, window, generator=draw))
         # Only what the coarse grid resolves.
         spectrum = torch.fft.fft2(draws * prior.weight).abs() ** 2 / window**4
         q = torch.fft.fftfreq(window) / pixel
@@ -46,7 +48,7 @@ def test_the_flat_prior_is_as_large_as_the_data(scene):
     prior = flat_prior(problem).on_window(grid.window, 1.0)
     assert float(prior.mean.abs().max()) == 0
     draw = torch.Generator().manual_seed(2)
-    draws = prior.root(torch.randn(20, 1, grid.window, grid.window, generator=draw))
+    draws = prior.root(torch.randn(20, 1, 1, grid.window, grid.window, generator=draw))
     maps = problem.project(problem.forward(draws))
     ratio = maps.square().mean() / problem.project(problem.field).square().mean()
     assert 0.3 < float(ratio) < 3
@@ -62,9 +64,9 @@ def test_the_learned_prior_resembles_the_kernel_and_knows_its_scale(scene, truth
         )[0]
         shape = learned_prior(load_model(), louder.problem(scene.scatterers, 2), factor * noise)
         priors.append(shape.on_window(grid.window, 1.0))
-    truth = truth_like(scene, grid.kernel_map(priors[0].mean, "prior"))
+    truth = truth_like(scene, grid.kernel_map(priors[0].mean[:, 0], "prior"))
     weight = priors[0].weight.numpy()
-    first, second = (weight * priors[0].mean[0].numpy()).ravel(), (weight * truth[0]).ravel()
+    first, second = (weight * priors[0].mean[0, 0].numpy()).ravel(), (weight * truth[0]).ravel()
     assert first @ second / np.linalg.norm(first) / np.linalg.norm(second) > 0.7
     scale = float(priors[0].mean.abs().max())
     np.testing.assert_allclose(1e3 * priors[1].mean, priors[0].mean, atol=0.02 * scale)

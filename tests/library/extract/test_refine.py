@@ -13,7 +13,7 @@ PITCH = 0.25
 def kernel_image(window):
     axis = torch.arange(window) - window // 2
     r = torch.sqrt(axis[:, None] ** 2.0 + axis[None, :] ** 2.0 + 1)
-    return (3 * torch.cos(0.7 * r + 0.5) / r)[None]
+    return (3 * torch.cos(0.7 * r + 0.5) / r)[None, None]
 
 
 def scene(count=12, seed=1, size=(80, 90)):

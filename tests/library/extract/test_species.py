@@ -1,0 +1,138 @@
+"""Two kinds of scatterers in one map, each with a kernel of its own."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from qpi_kernel import ExtractSettings, Scatterers, extract_kernel, make_map
+from qpi_kernel.convolution import Geometry, activation_spectrum, convolve
+from qpi_kernel.evaluate import similarity
+from qpi_kernel.simulate import continuum
+
+SIZE_NM, PIXELS = 32.0, 128
+PIXEL_NM = SIZE_NM / PIXELS
+REACH = PIXEL_NM * np.arange(-PIXELS, PIXELS + 1)
+
+
+def waves(phase_shift, mass=0.4):
+    """Return the kernel of a scatterer on a surface like Ag(111), on (y, x) axes `REACH`."""
+    return continuum.parabolic_kernel(
+        REACH[:, None], REACH[None, :], 0.0, mass=mass, edge_eV=-0.065, broadening_eV=0.003,
+        phase_shift=phase_shift,
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """A map with the scatterers in it, labelled, and the true kernel of each label."""
+
+    didv: xr.DataArray
+    scatterers: Scatterers
+    kernels: tuple
+
+
+def mixed(*kernels, seed=1, density=0.02, snr=10.0):
+    """Scatter species in equal shares over a map and what surrounds it, 1 nm apart at least."""
+    rng = np.random.default_rng(seed)
+    margin = SIZE_NM / 4
+    xy = np.zeros((0, 2))
+    while len(xy) < density * (SIZE_NM + 2 * margin) ** 2:
+        fresh = rng.uniform(-margin, SIZE_NM + margin, (1, 2))
+        if np.all(np.linalg.norm(xy - fresh, axis=1) > 1.0):
+            xy = np.concatenate([xy, fresh])
+    species, weight = np.arange(len(xy)) % len(kernels), rng.uniform(0.8, 1.2, len(xy))
+    kernels = [kernel / kernel[np.hypot(REACH[:, None], REACH) > 0.75].std() for kernel in kernels]
+    geometry = Geometry(PIXELS, PIXELS, REACH.size)
+    clean = np.zeros((PIXELS, PIXELS))
+    for label, kernel in enumerate(kernels):
+        places = torch.as_tensor(xy[species == label][:, ::-1] / PIXEL_NM)
+        spectrum = activation_spectrum(geometry, places, torch.as_tensor(weight[species == label]))
+        clean = clean + convolve(geometry, spectrum, torch.as_tensor(kernel)).numpy()
+    axis = PIXEL_NM * np.arange(PIXELS)
+    distance = np.hypot(
+        xy[:, 0, None, None] - axis[None, None, :], xy[:, 1, None, None] - axis[None, :, None]
+    ).min(axis=0)
+    noise = clean[distance > 3 * PIXEL_NM].std() / np.sqrt(snr) * rng.normal(size=clean.shape)
+    inside = np.all((xy > 0) & (xy < axis[-1]), axis=1)
+    return Mixture(
+        make_map(clean + noise, bias_mV=[0.0], y_nm=axis, x_nm=axis),
+        Scatterers(xy, weight, species).select(inside),
+        tuple(kernels),
+    )
+
+
+@pytest.fixture(scope="module")
+def two():
+    return mixed(waves(0.5), waves(1.7))
+
+
+@pytest.fixture(scope="module")
+def found(two):
+    return extract(two)
+
+
+def extract(mixture, scatterers=None, **settings):
+    settings = ExtractSettings(window_nm=10.0, **settings)
+    return extract_kernel(mixture.didv, scatterers or mixture.scatterers, settings, device="cpu")
+
+
+def likeness(result, mixture):
+    found = []
+    for part, truth in zip(result.each_species, mixture.kernels, strict=True):
+        half = part.kernel.sizes["x"] // 2
+        window = slice(PIXELS - half, PIXELS + half + 1)
+        found.append(similarity(part.kernel.values[0], truth[window, window]))
+    return found
+
+
+def test_each_species_gets_its_kernel(two, found):
+    assert min(likeness(found, two)) > 0.95
+    first, second = (part.kernel.values[0] for part in found.each_species)
+    assert similarity(first, second) < 0.8
+
+
+def test_elliptic_and_round_contours_are_told_apart():
+    mixture = mixed(waves(0.8), waves(0.8, mass=(0.6, 0.25)), seed=2)
+    assert min(likeness(extract(mixture), mixture)) > 0.9
+
+
+def test_without_a_learned_prior_the_species_are_solved_for_together(two):
+    joint = extract(two, method="wiener")
+    assert min(likeness(joint, two)) > 0.85
+    assert joint.kernel.equals(joint.each_species[0].kernel)
+
+
+def test_averages_are_taken_over_each_species(two):
+    means = extract(two, method="average").each_species
+    alone = extract(two, two.scatterers.select(two.scatterers.species == 1), method="average")
+    np.testing.assert_allclose(means[1].kernel.values, alone.kernel.values, atol=1e-4)
+
+
+def test_the_parts_add_up_to_the_whole(found):
+    waves = sum(part.reconstruction.values - part.background.values for part in found.each_species)
+    whole = found.reconstruction.values - found.background.values
+    np.testing.assert_allclose(waves, whole, atol=1e-4)
+    for part in found.each_species:
+        np.testing.assert_allclose(part.residual.values, found.residual.values, atol=1e-4)
+        assert len(part.scatterers.labels) == 1
+    assert sum(len(part.scatterers) for part in found.each_species) == len(found.scatterers)
+
+
+def test_species_may_have_any_labels(two, found):
+    points = two.scatterers
+    renamed = Scatterers(points.xy_nm, points.weight, np.array([7, 3])[points.species])
+    parts = extract(two, renamed).each_species
+    assert [part.scatterers.labels.tolist() for part in parts] == [[3], [7]]
+    scale = np.abs(found.kernel.values).max()
+    np.testing.assert_allclose(
+        parts[1].kernel.values, found.each_species[0].kernel.values, atol=0.02 * scale
+    )
+
+
+def test_one_species_is_its_own_part(two):
+    one = extract(two, Scatterers(two.scatterers.xy_nm), method="wiener")
+    assert one.parts == ()
+    assert one.each_species == (one,)
