@@ -6,14 +6,16 @@ from pathlib import Path
 
 from qpi_kernel.cli.arguments import Device, Out
 from qpi_kernel.cli.running import say, watched
+from qpi_kernel.progress import drain
 from qpi_kernel.settings import load
 
 
 def train(*, out: Out, recipe: Path | None = None, device: Device = "auto") -> None:
     """Make the kernel bank, train VAE and aligner, calibrate, write a model file.
 
-    Called again with the same folder, it goes on where it stopped. The default recipe is the one of
-    the shipped model: under two hours on two CPU cores.
+    Called again with the same folder, it goes on where it stopped. The default recipe takes under
+    two hours on two CPU cores. `torchrun --nproc-per-node N --no-python qpi-kernel train ...`
+    shares the work among N GPUs.
 
     Parameters
     ----------
@@ -21,11 +23,16 @@ def train(*, out: Out, recipe: Path | None = None, device: Device = "auto") -> N
         A .toml or .json file with the recipe (name, bank, validation, training).
     """
     from qpi_kernel.extract.engine import choose_device
+    from qpi_kernel.learn import replicas
     from qpi_kernel.learn.build import ModelRecipe, iter_build_model
 
     chosen = load(ModelRecipe, recipe) if recipe else ModelRecipe()
-    path = watched(iter_build_model(chosen, out, choose_device(device)))
-    say(f"wrote {path}")
+    with replicas.joined(choose_device(device)) as place:
+        steps = iter_build_model(chosen, out, place)
+        if replicas.rank():
+            drain(steps)
+        else:
+            say(f"wrote {watched(steps)}")
 
 
 def evaluate(*, out: Out, model: Path | None = None, scenes: int = 40) -> None:

@@ -2,13 +2,17 @@
 
 from dataclasses import field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 
+from qpi_kernel.learn import replicas
 from qpi_kernel.learn.calibrate import iter_calibrate
 from qpi_kernel.learn.model import save_model
-from qpi_kernel.learn.train import TrainSettings, iter_train_aligner, iter_train_vae
+from qpi_kernel.learn.recipe import TrainSettings
+from qpi_kernel.learn.train import iter_train_aligner, iter_train_vae
 from qpi_kernel.progress import Steps, scaled
 from qpi_kernel.settings import settings, to_dict
 from qpi_kernel.simulate.bank import BankSettings, iter_make_bank, load_bank
@@ -16,8 +20,6 @@ from qpi_kernel.simulate.families import HELD_OUT
 
 # Same families as the training, other kernels: what the error bars are calibrated on.
 VALIDATION = BankSettings(count=420, seed=3)
-# Batches of 32 scenes.
-CALIBRATION_BATCHES = 30
 # Families that no training draws from.
 EVALUATION = BankSettings(families=HELD_OUT, count=400, seed=2)
 
@@ -33,12 +35,15 @@ class ModelRecipe:
     bank, validation : BankSettings
         Kernels for training and for the calibration of the prior's error.
     training : TrainSettings
+    calibration_batches : int
+        Batches of 32 scenes behind the calibration.
     """
 
     name: str = "qpi-kernel-v1"
     bank: BankSettings = field(default_factory=BankSettings)
     validation: BankSettings = field(default_factory=lambda: VALIDATION)
     training: TrainSettings = field(default_factory=TrainSettings)
+    calibration_batches: Annotated[int, Field(ge=1)] = 30
 
 
 def iter_build_model(recipe: ModelRecipe, folder: Path | str, device: torch.device) -> Steps[Path]:
@@ -52,16 +57,21 @@ def iter_build_model(recipe: ModelRecipe, folder: Path | str, device: torch.devi
     folder = Path(folder)
     banks = []
     for part, (name, bank) in enumerate((("bank", recipe.bank), ("validation", recipe.validation))):
-        if not (folder / name / "kernels.npy").exists():
+        # One process makes the bank, the others read it.
+        if replicas.rank() == 0 and not (folder / name / "kernels.npy").exists():
             yield from scaled(iter_make_bank(bank, folder / name), 0.05 * part, 0.05 * (part + 1))
+        replicas.wait()
         banks.append(np.array(load_bank(folder / name)[0]))
     vae = yield from scaled(iter_train_vae(recipe.training, banks[0], folder, device), 0.1, 0.3)
     aligner = yield from scaled(
         iter_train_aligner(recipe.training, banks[0], vae, folder, device), 0.3, 0.98
     )
+    path = folder / f"{recipe.name}.safetensors"
+    if replicas.rank():
+        return path
     vae, aligner = vae.cpu(), aligner.cpu()
     bins, spectrum = yield from scaled(
-        iter_calibrate(vae, aligner, banks[1], recipe.validation.seed, CALIBRATION_BATCHES),
+        iter_calibrate(vae, aligner, banks[1], recipe.validation.seed, recipe.calibration_batches),
         0.98,
         1.0,
     )
@@ -71,6 +81,5 @@ def iter_build_model(recipe: ModelRecipe, folder: Path | str, device: torch.devi
         "held_out": [name for name in HELD_OUT if name not in recipe.bank.families],
         "torch": torch.__version__,
     }
-    path = folder / f"{recipe.name}.safetensors"
     save_model(path, vae, aligner, bins, spectrum, card)
     return path

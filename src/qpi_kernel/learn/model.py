@@ -114,28 +114,41 @@ def load_model(path: Path | str | None = None, device: str = "cpu") -> Model:
     return _load(path, changed, device)
 
 
+def load_networks(
+    path: Path | str, vae_width: int, aligner_width: int
+) -> tuple[KernelVAE, Aligner]:
+    """Load the networks of a model for further training.
+
+    Raises
+    ------
+    QpiError
+        If the file is no model, or its networks are of another size.
+    """
+    tensors, _, _ = _read(Path(path))
+    vae, aligner = KernelVAE(vae_width), Aligner(CHANNELS, SCALARS, aligner_width)
+    try:
+        vae.encoder.load_state_dict(_part(tensors, "encoder."))
+        vae.decoder.load_state_dict(_part(tensors, "decoder."))
+        aligner.load_state_dict(_part(tensors, "aligner."))
+    except RuntimeError:
+        raise QpiError(
+            f"{path}: its networks do not have the widths {vae_width} and {aligner_width} of the"
+            " recipe; set vae_width and aligner_width to those of the model"
+        ) from None
+    return vae, aligner
+
+
 @lru_cache(maxsize=4)
 def _load(path: Path, changed: int, device: str) -> Model:
+    tensors, card, digest = _read(path)
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        with safe_open(path, "pt") as stream:
-            header = stream.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise QpiError(
-                    f"{path}: expected a model of format {FORMAT}, found"
-                    f" {header.get('format', 'no format')}; train or download it again"
-                )
-            tensors = {name: stream.get_tensor(name).float() for name in stream.keys()}  # noqa: SIM118  # not a dict
-        card = json.loads(header["card"])
         recipe = card["training"]
         decoder = Decoder(recipe["vae_width"], 2)
         aligner = Aligner(CHANNELS, SCALARS, recipe["aligner_width"])
         decoder.load_state_dict(_part(tensors, "decoder."))
         aligner.load_state_dict(_part(tensors, "aligner."))
         noise_bins, error_spectrum = tensors["noise_bins"], tensors["error_spectrum"]
-    except QpiError:
-        raise
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise QpiError(f"{path}: the model cannot be loaded ({error})") from None
     place = torch.device(device)
     return Model(
@@ -146,6 +159,23 @@ def _load(path: Path, changed: int, device: str) -> Model:
         card,
         digest,
     )
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with safe_open(path, "pt") as stream:
+            header = stream.metadata() or {}
+            tensors = {name: stream.get_tensor(name).float() for name in stream.keys()}  # noqa: SIM118  # not a dict
+        card = json.loads(header.get("card", "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise QpiError(f"{path}: the model cannot be loaded ({error})") from None
+    if header.get("format") != FORMAT:
+        raise QpiError(
+            f"{path}: expected a model of format {FORMAT}, found"
+            f" {header.get('format', 'no format')}; train or download it again"
+        )
+    return tensors, card, digest
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -7,10 +7,21 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qpi_kernel.convolution import Geometry, activation_spectrum, convolve, kernel_spectrum
+from qpi_kernel.convolution import Geometry, activation_spectrum
+from qpi_kernel.learn.ripples import (
+    log_uniform,
+    multiple_scattering,
+    single_scattering,
+    together,
+)
 from qpi_kernel.learn.statistics import WINDOW, Statistics, normal_statistics, radial_weight
+from qpi_kernel.simulate.nuisance import REALISM, Nuisance, spoiled
 
-CORE_PX = 3.0
+# Nuisances that a training scene may have; the rest is for the extraction to deal with: it sets
+# spikes aside, and a kernel seen through drift is the kernel of the map.
+NUISANCES = ("flicker", "line", "row_offsets", "background", "bragg", "cdw", "tip_change")
+# Nuisances are told in nm; on the model grid a pixel is about this large.
+PIXEL_NM = 0.2
 
 
 @dataclass(frozen=True)
@@ -54,21 +65,6 @@ def weighted_kernels(kernels: Tensor) -> Tensor:
     return weighted / norm.clamp(min=1e-20)
 
 
-def pick_kernels(bank: npt.NDArray[np.float16], rng: np.random.Generator, count: int) -> Tensor:
-    """Draw kernels of a bank, each turned, mirrored and signed at random: (count, size, size)."""
-    chosen = np.sort(rng.integers(0, len(bank), count))
-    kernels = torch.from_numpy(np.asarray(bank[chosen], np.float32))
-    # Even windows have their origin at size // 2, so row and column 0 have no mirror image; an odd
-    # crop keeps the origin in place under all eight symmetries.
-    odd = kernels[:, 1:, 1:]
-    for index in range(count):
-        turned = torch.rot90(odd[index], int(rng.integers(4)))
-        odd[index] = (turned if rng.random() < 0.5 else turned.T) * float(rng.choice([-1.0, 1.0]))
-    kernels[:, 1:, 1:] = odd
-    kernels[:, 0], kernels[:, :, 0] = kernels[:, 1], kernels[:, :, 1]
-    return kernels
-
-
 def draw_scene(
     bank: npt.NDArray[np.float16],
     rng: np.random.Generator,
@@ -77,6 +73,8 @@ def draw_scene(
     snr: tuple[float, float] = (0.2, 50.0),
     scatterers: tuple[float, float] = (2.0, 100.0),
     jitter_px: float = 0.4,
+    multiple: float = 0.2,
+    nuisance: float = 0.5,
     device: torch.device | None = None,
 ) -> Scene:
     """Draw a batch of scenes of one map size.
@@ -91,50 +89,31 @@ def draw_scene(
         Range of the SNR and of the number of scatterers in view, log-uniform.
     jitter_px : float
         Largest rms error of the positions that the extraction is told.
+    multiple : float
+        Share of the scenes in which waves visit several scatterers.
+    nuisance : float
+        Share of the scenes with nuisances of a real scan, beside white noise.
     """
     height, width = (int(n) for n in rng.choice([80, 96, 128, 144], 2))
-    kernels = pick_kernels(bank, rng, batch).to(device)
-    size = kernels.shape[-1]
-    wide = Geometry(height, width, size)
-    margin = 24.0
-    area = (height + 2 * margin) * (width + 2 * margin) / (height * width)
-    counts = _log_uniform(rng, scatterers, batch) * area
-    counts = np.maximum(counts.astype(int), 2)
-    most = int(counts.max())
-    exists = torch.as_tensor(np.arange(most) < counts[:, None], dtype=torch.float32)
-    places = torch.as_tensor(
-        rng.uniform(-margin, [height + margin, width + margin], (batch, most, 2)),
-        dtype=torch.float32,
-    )
-    # At least two scatterers stand well inside the map.
-    places[:, :2] = torch.as_tensor(
-        rng.uniform(8, [height - 8, width - 8], (batch, 2, 2)), dtype=torch.float32
-    )
-    spread = rng.uniform(0, 0.4, (batch, 1))
-    strengths = 1 + spread * rng.normal(size=(batch, most))
-    flips = (
-        rng.random((batch, most)) < rng.choice([0.0, 0.3], (batch, 1), p=[0.85, 0.15])
-    ) * -2 + 1
-    weights = torch.as_tensor(strengths * flips, dtype=torch.float32) * exists
-
-    spectrum = activation_spectrum(wide, places.to(device), weights.to(device))
-    clean = convolve(wide, spectrum, kernels)
-    axis = torch.arange(size, device=device) - size // 2
-    ripples = kernels * ((axis[:, None] ** 2 + axis[None, :] ** 2) > CORE_PX**2)
-    rippled = spectrum * kernel_spectrum(wide, ripples)
-    energy = 2 * rippled.abs().square().sum((-2, -1)) / (wide.canvas[0] * wide.canvas[1]) ** 2
-    # The activation fills the map and its margin, the canvas beyond is empty.
-    variance = energy * wide.canvas[0] * wide.canvas[1] / (height * width * area)
-    ratio = torch.as_tensor(_log_uniform(rng, snr, batch), dtype=torch.float32).to(device)
-    sigma = (variance / ratio).sqrt()
-    noisy = clean + sigma[:, None, None] * _nuisance(rng, batch, height, width).to(device)
+    some = round(multiple * batch)
+    ripples = single_scattering(bank, rng, batch - some, (height, width), scatterers, device)
+    if some:
+        size = ripples.kernels.shape[-1]
+        others = multiple_scattering(rng, some, (height, width), size, scatterers, device)
+        ripples = together(ripples, others)
+    kernels, places, weights = ripples.kernels, ripples.places, ripples.weights
+    size, most = kernels.shape[-1], weights.shape[1]
+    ratio = torch.as_tensor(log_uniform(rng, snr, batch), dtype=torch.float32).to(device)
+    sigma = (ripples.variance / ratio).sqrt()
+    added = _nuisance(rng, ripples.clean, ripples.variance.sqrt(), nuisance)
+    white = torch.as_tensor(rng.normal(size=added.shape), dtype=torch.float32).to(device)
+    noisy = ripples.clean + added + sigma[:, None, None] * white
 
     mask = torch.ones(batch, height, width)
     for index in np.flatnonzero(rng.random(batch) < 0.15):
         mask[index, int(rng.integers(height // 2, height)) :] = 0
     mask = mask.to(device)
-    centred = (noisy - (noisy * mask).sum((-2, -1), keepdim=True)
-               / mask.sum((-2, -1), keepdim=True)) * mask  # fmt: skip
+    field = _levelled(noisy, mask)
 
     narrow = Geometry(height, width, WINDOW)
     known_outside = torch.as_tensor(rng.random((batch, 1)) < 0.5)
@@ -149,32 +128,53 @@ def draw_scene(
     shift = rng.normal(size=(batch, most, 2)) * rng.uniform(0, jitter_px, (batch, 1, 1)) / 2**0.5
     told_places = places + torch.as_tensor(shift, dtype=torch.float32)
     told_spectrum = activation_spectrum(narrow, told_places.to(device), told.to(device))
-    told_noise = sigma * torch.as_tensor(
-        np.exp(0.2 * rng.normal(size=batch)), dtype=torch.float32
-    ).to(device)
-    statistics = normal_statistics(narrow, told_spectrum, centred, told_noise)
+    # An estimate from the map counts some of the nuisances as noise, but not all.
+    total = (sigma.square() + _levelled(added, mask).square().mean((-2, -1))).sqrt()
+    share, error = (
+        torch.as_tensor(numbers, dtype=torch.float32).to(device)
+        for numbers in (rng.random(batch), np.exp(0.2 * rng.normal(size=batch)))
+    )
+    told_noise = sigma ** (1 - share) * total**share * error
+    statistics = normal_statistics(narrow, told_spectrum, field, told_noise)
     start = size // 2 - WINDOW // 2
     kernel = kernels[:, start : start + WINDOW, start : start + WINDOW]
     return Scene(
-        statistics, weighted_kernels(kernel), kernel, centred, mask, told_places, told, sigma, ratio
+        statistics, weighted_kernels(kernel), kernel, field, mask, told_places, told, sigma, ratio
     )  # fmt: skip
 
 
-def _log_uniform(
-    rng: np.random.Generator, limits: tuple[float, float], count: int
-) -> npt.NDArray[np.float64]:
-    low, high = np.log(limits)
-    return np.exp(rng.uniform(low, high, count))
+def _nuisance(rng: np.random.Generator, clean: Tensor, scale: Tensor, share: float) -> Tensor:
+    """Return what a real scan adds to clean maps whose ripples have standard deviations `scale`."""
+    added = np.zeros(clean.shape)
+    for index in np.flatnonzero(rng.random(len(clean)) < share):
+        hard = REALISM["hard"]
+        amounts = {
+            name: getattr(hard, name) * float(log_uniform(rng, (0.1, 1.0), 1)[0])
+            for name in NUISANCES
+            if rng.random() < 0.5
+        }
+        chosen = Nuisance(
+            **amounts,
+            background_nm=PIXEL_NM * rng.uniform(15, 60),
+            lattice_nm=PIXEL_NM * rng.uniform(2.6, 5),
+            cdw_nm=PIXEL_NM * rng.uniform(5, 20),
+        )
+        ripples = (clean[index] / scale[index]).cpu().numpy()
+        height, width = ripples.shape
+        side = max(height, width)
+        square = np.pad(ripples, ((0, side - height), (0, side - width)), mode="edge")[None]
+        seen = spoiled(chosen, square, PIXEL_NM, int(rng.integers(2**31)))
+        added[index] = (seen - square)[0, :height, :width] * float(scale[index])
+    return torch.as_tensor(added, dtype=torch.float32).to(clean.device)
 
 
-def _nuisance(rng: np.random.Generator, batch: int, height: int, width: int) -> Tensor:
-    """White noise of variance 1 and, in half of the scenes each, row offsets and a background."""
-    white = rng.normal(size=(batch, height, width))
-    rows = rng.normal(size=(batch, height, 1)) * rng.choice([0.0, 0.3], (batch, 1, 1))
-    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
-    waves = np.zeros((batch, height, width))
-    for _ in range(3):
-        ky, kx, phase = rng.uniform(0, 2 * np.pi, (3, batch, 1, 1))
-        waves += np.cos(ky * y / 2 + kx * x / 2 + phase)
-    waves *= rng.choice([0.0, 0.4], (batch, 1, 1)) / 3**0.5
-    return torch.as_tensor(white + rows + waves, dtype=torch.float32)
+def _levelled(field: Tensor, mask: Tensor) -> Tensor:
+    """Take a quadratic background off each map, as the extraction does; 0 where not measured."""
+    y = torch.linspace(-1, 1, field.shape[-2], device=field.device)[:, None]
+    x = torch.linspace(-1, 1, field.shape[-1], device=field.device)[None, :]
+    flat = torch.zeros_like(x * y)
+    terms = torch.stack([flat + term for term in (1.0, x, y, x * y, x * x, y * y)])
+    inner = torch.einsum("tyx,byx,syx->bts", terms, mask, terms)
+    overlap = torch.einsum("tyx,byx->bt", terms, field * mask)
+    slope = torch.linalg.solve(inner, overlap)
+    return (field - torch.einsum("bt,tyx->byx", slope, terms)) * mask

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from qpi_kernel.learn.train import TrainSettings
+from qpi_kernel.learn.recipe import TrainSettings
 from qpi_kernel.progress import drain
 from qpi_kernel.simulate.bank import BankSettings, iter_make_bank, load_bank
 

@@ -11,10 +11,11 @@ from qpi_kernel.simulate.families import HELD_OUT, TRAINED
 CPU = torch.device("cpu")
 
 
-def test_a_recipe_makes_a_model_and_resumes(recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr("qpi_kernel.learn.build.CALIBRATION_BATCHES", 1)
+def test_a_recipe_makes_a_model_and_resumes(recipe, tmp_path):
     tiny = BankSettings(families=("parabolic", "elliptic"), count=8, size=128)
-    whole = ModelRecipe(name="tiny", bank=tiny, validation=tiny, training=recipe)
+    whole = ModelRecipe(
+        name="tiny", bank=tiny, validation=tiny, training=recipe, calibration_batches=1
+    )
     assert from_dict(ModelRecipe, to_dict(whole)) == whole
     path = drain(iter_build_model(whole, tmp_path, CPU))
     assert path == tmp_path / "tiny.safetensors"

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from qpi_kernel.learn.scenes import draw_scene, pick_kernels, weighted_kernels
+from qpi_kernel.learn.ripples import pick_kernels
+from qpi_kernel.learn.scenes import draw_scene, weighted_kernels
 from qpi_kernel.learn.statistics import CHANNELS, WINDOW
 
 

@@ -1,15 +1,20 @@
+import numpy as np
 import pytest
 import torch
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.learn.model import SHIPPED, load_model, load_networks
+from qpi_kernel.learn.recipe import TrainSettings
+from qpi_kernel.learn.scenes import weighted_kernels
 from qpi_kernel.learn.train import (
-    TrainSettings,
+    build_aligner,
     build_vae,
     iter_train_aligner,
     iter_train_vae,
 )
 from qpi_kernel.progress import drain
 from qpi_kernel.settings import from_dict, to_dict
+from qpi_kernel.simulate.families import draw_kernel
 
 CPU = torch.device("cpu")
 
@@ -83,6 +88,38 @@ def test_a_damaged_or_foreign_checkpoint_is_refused(bank, recipe, tmp_path):
     wider = TrainSettings(vae_steps=3, batch=2, vae_width=32)
     with pytest.raises(QpiError, match="does not fit this training"):
         next(iter_train_vae(wider, bank, tmp_path, CPU))
+
+
+def test_a_training_starts_from_a_model(bank, recipe, tmp_path):
+    start = from_dict(TrainSettings, {**to_dict(recipe), "start_from": str(SHIPPED)})
+    with pytest.raises(QpiError, match="do not have the widths 16 and 16"):
+        build_vae(start)
+    card = load_model().card["training"]
+    widths = {name: card[name] for name in ("vae_width", "aligner_width")}
+    start = from_dict(TrainSettings, {**to_dict(start), **widths})
+    decoder, shipped = build_vae(start).decoder, load_model().decoder
+    assert same_weights(decoder, shipped)
+    assert same_weights(build_aligner(start), load_model().aligner)
+    missing = from_dict(TrainSettings, {**widths, "start_from": str(tmp_path / "no.safetensors")})
+    with pytest.raises(QpiError, match=r"no\.safetensors: the model cannot be loaded"):
+        build_vae(missing)
+
+
+@pytest.mark.parametrize("window", [64, 96, 128])
+def test_the_shipped_vae_holds_for_larger_windows(window):
+    card = load_model().card["training"]
+    vae, _ = load_networks(SHIPPED, card["vae_width"], card["aligner_width"])
+    rng = np.random.default_rng(5)
+    kernels = np.stack([draw_kernel("parabolic", rng, 128) for _ in range(8)])
+    start = 64 - window // 2
+    part = slice(start, start + window)
+    target = weighted_kernels(torch.as_tensor(kernels[:, part, part]))
+    with torch.inference_mode():
+        mean, _ = vae.encoder(target[:, None])
+        decoded = vae.decoder(mean)
+    assert mean.shape[-2:] == (window // 8, window // 8)
+    likeness = torch.nn.functional.cosine_similarity(decoded.flatten(1), target.flatten(1))
+    assert float(likeness.median()) > 0.9
 
 
 def test_a_folder_that_cannot_be_written_is_named(bank, recipe, tmp_path):
