@@ -151,7 +151,7 @@ def test_tables_and_texts(exported):
     assert "24 x 19.2 nm²" in text
     assert "3 sample biases from -20 to 10 mV" in text
     assert "9 scatterers" in text
-    assert "lies at q = 2.6, 2.81, 3 1/nm" in text
+    assert "lies at q = 2.56, 2.77, 2.96 1/nm" in text
     assert "doubtful; residual 1.6 times the noise" in text
 
 

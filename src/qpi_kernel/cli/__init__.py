@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 from qpi_kernel import __version__
 from qpi_kernel.cli import learning
 from qpi_kernel.cli.arguments import Biases, Device, Out, Region, Size
+from qpi_kernel.cli.qspace import qspace
 from qpi_kernel.cli.running import run_and_write, say
 from qpi_kernel.errors import QpiError
 
@@ -260,7 +261,7 @@ def demo(*, out: Out = Path("demo"), device: Device = "auto") -> None:
     say(f"All files are in {out}: look at {out / 'figure.png'} first.")
 
 
-for command in (learning.train, learning.evaluate, learning.models):
+for command in (qspace, learning.train, learning.evaluate, learning.models):
     app.command(command)
 
 

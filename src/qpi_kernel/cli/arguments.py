@@ -42,6 +42,9 @@ Region = Annotated[
     tuple[float, float, float, float] | None,
     _listed(4, "X0,Y0,X1,Y1: two corners of the part to use [nm]."),
 ]
+QRange = Annotated[
+    tuple[float, float] | None, _listed(2, "LO,HI: wave numbers to look between [1/nm].")
+]
 Biases = Annotated[tuple[float, ...], _listed(None, "MV[,MV...]: sample biases [mV].")]
 Out = Annotated[Path, Parameter(help="Folder for the results; made if it is not there.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="Where to compute.")]

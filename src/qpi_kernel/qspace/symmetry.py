@@ -1,51 +1,116 @@
-"""Averaging a kernel over the symmetries of its site."""
+"""The symmetries of a scatterer's site: averaging over them, and how far a kernel is from them."""
+
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from qpi_kernel.maps import MapError, check_map
 from qpi_kernel.qspace.sampling import sample
+from qpi_kernel.qspace.transform import check_fft
 
 FOLDS = (1, 2, 3, 4, 6)
+Array = npt.NDArray[np.floating[Any]]
 
 
-def symmetrise(kernel: xr.DataArray, fold: int, *, mirror: bool = False) -> xr.DataArray:
-    """Average a kernel over rotations about its scatterer, and over a mirror if asked.
+def symmetrise(
+    field: xr.DataArray, fold: int, *, mirror: bool = False, mirror_deg: float = 0.0
+) -> xr.DataArray:
+    """Average a kernel or a transform over rotations about 0, and over mirrors if asked.
 
     Parameters
     ----------
-    kernel : xarray.DataArray, (bias, y, x)
-        A kernel with the scatterer at y = x = 0.
+    field : xarray.DataArray, (bias, y, x) or (bias, qy, qx)
+        A kernel with the scatterer at y = x = 0, or a transform, of which |F| is averaged.
     fold : {1, 2, 3, 4, 6}
-        Rotations by 360 / fold degrees.
+        Rotations by 360 / fold degrees; 1 with a mirror averages over that mirror alone.
     mirror : bool
-        Whether to average with the image under y -> -y too.
+        Whether to average with the mirror image too.
+    mirror_deg : float
+        Direction of the mirror line, counted from x towards y [degrees]. With rotations there are
+        `fold` such lines, 180 / fold degrees apart.
 
     Returns
     -------
-    xarray.DataArray, (bias, y, x)
+    xarray.DataArray
         The average over those images that lie in the window, ``attrs["symmetrised"]`` naming the
-        group ("C4", "C4v").
+        group ("C4", "C4v", "C4v (mirror at 15 deg)").
 
     Raises
     ------
     MapError
         If `fold` is no rotation of a lattice.
     """
-    check_map(kernel)
+    field = _real(field)
+    total = np.zeros(field.shape)
+    count = np.zeros(field.shape)
+    for image in _images(field, fold, mirror, mirror_deg):
+        measured = np.isfinite(image)
+        total += np.where(measured, image, 0)
+        count += measured
+    mean = np.divide(total, count, out=np.full(field.shape, np.nan), where=count > 0)
+    group = f"C{fold}{'v' if mirror else ''}"
+    if mirror and mirror_deg:
+        group += f" (mirror at {mirror_deg:g} deg)"
+    return field.copy(data=mean.astype(np.float32)).assign_attrs(symmetrised=group)
+
+
+def asymmetry(
+    field: xr.DataArray, fold: int, *, mirror: bool = False, mirror_deg: float = 0.0
+) -> Array:
+    """Return how far a kernel or a transform is from a symmetry: |K - <K>| / |K|.
+
+    <K> is the average over the group, as `symmetrise` makes it.
+
+    Parameters
+    ----------
+    field, fold, mirror, mirror_deg
+        As for `symmetrise`.
+
+    Returns
+    -------
+    array, shape (bias,)
+        0 for a field that has the symmetry, up to 1 for one whose average vanishes.
+
+    Raises
+    ------
+    MapError
+        If `fold` is no rotation of a lattice.
+    """
+    given = _real(field)
+    mean = symmetrise(given, fold, mirror=mirror, mirror_deg=mirror_deg).values
+    values = np.nan_to_num(given.values.astype(float))
+    rest = np.nan_to_num(values - mean)
+    size = np.sqrt((values**2).sum((1, 2)))
+    result: Array = np.divide(
+        np.sqrt((rest**2).sum((1, 2))), size, out=np.zeros_like(size), where=size > 0
+    )
+    return result
+
+
+def _real(field: xr.DataArray) -> xr.DataArray:
+    if isinstance(field, xr.DataArray) and "qy" in field.dims:
+        check_fft(field)
+        return field.copy(data=np.abs(field.values)) if np.iscomplexobj(field.values) else field
+    check_map(field)
+    return field
+
+
+def _images(field: xr.DataArray, fold: int, mirror: bool, mirror_deg: float) -> Any:
+    """Yield the images of a field under the elements of a group."""
     if fold not in FOLDS:
         raise MapError(f"fold must be one of {FOLDS}, not {fold}")
-    y, x = np.meshgrid(kernel["y"].values, kernel["x"].values, indexing="ij")
-    total = np.zeros(kernel.shape)
-    count = np.zeros(kernel.shape)
+    y, x = np.meshgrid(field[field.dims[1]].values, field[field.dims[2]].values, indexing="ij")
+    doubled = 2 * np.deg2rad(mirror_deg)
+    mirrored = (
+        np.sin(doubled) * x - np.cos(doubled) * y,
+        np.cos(doubled) * x + np.sin(doubled) * y,
+    )
     for turn in 2 * np.pi * np.arange(fold) / fold:
-        for sign in (1, -1) if mirror else (1,):
-            turned_y = np.sin(turn) * x + np.cos(turn) * sign * y
-            turned_x = np.cos(turn) * x - np.sin(turn) * sign * y
-            image = sample(kernel, turned_y, turned_x)
-            measured = np.isfinite(image)
-            total += np.where(measured, image, 0)
-            count += measured
-    mean = np.divide(total, count, out=np.full(kernel.shape, np.nan), where=count > 0)
-    group = f"C{fold}{'v' if mirror else ''}"
-    return kernel.copy(data=mean.astype(np.float32)).assign_attrs(symmetrised=group)
+        for from_y, from_x in ((y, x), mirrored) if mirror else ((y, x),):
+            yield sample(
+                field,
+                np.sin(turn) * from_x + np.cos(turn) * from_y,
+                np.cos(turn) * from_x - np.sin(turn) * from_y,
+            )

@@ -5,10 +5,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy.special import i0
 
 from qpi_kernel.maps import MapError, check_map, pixel_nm
 
-Window = Literal["none", "hann"]
+Window = Literal["none", "hann", "blackman", "kaiser"]
+# The main lobe is a tenth wider than that of Hann, the first side lobe four times lower.
+KAISER_BETA = 6.0
 Array = npt.NDArray[np.floating[Any]]
 
 
@@ -19,9 +22,9 @@ def kernel_fft(kernel: xr.DataArray, *, window: Window = "none", pad: int = 1) -
     ----------
     kernel : xarray.DataArray, (bias, y, x)
         A kernel with the scatterer at y = x = 0; NaN counts as 0.
-    window : {"none", "hann"}
-        "hann" multiplies by (1 + cos(pi r / R)) / 2, r the distance from the scatterer and R that
-        of the farthest window edge: 1 at the scatterer, 0 at the edge.
+    window : {"none", "hann", "blackman", "kaiser"}
+        What the kernel is multiplied by (`taper` of r / R), r the distance from the scatterer and
+        R that of the farthest window edge: 1 at the scatterer, falling towards the edge.
     pad : int
         Length of the transform in units of the window: 2 halves the step in q by zero padding.
 
@@ -32,13 +35,11 @@ def kernel_fft(kernel: xr.DataArray, *, window: Window = "none", pad: int = 1) -
     """
     check_map(kernel)
     values = np.nan_to_num(kernel.values.astype(float))
-    if window == "hann":
-        y, x = kernel["y"].values, kernel["x"].values
-        dy, dx = pixel_nm(kernel)
-        reach = max(np.max(np.abs(y)) + dy, np.max(np.abs(x)) + dx)
-        r = np.minimum(np.hypot(y[:, None], x[None, :]), reach)
-        values = values * (0.5 + 0.5 * np.cos(np.pi * r / reach))
-    return _transform(kernel, values, pad)
+    y, x = kernel["y"].values, kernel["x"].values
+    dy, dx = pixel_nm(kernel)
+    reach = max(np.max(np.abs(y)) + dy, np.max(np.abs(x)) + dx)
+    r = np.minimum(np.hypot(y[:, None], x[None, :]), reach)
+    return _transform(kernel, values * taper(window, r / reach), pad, window)
 
 
 def map_fft(didv: xr.DataArray, *, window: Window = "hann", pad: int = 1) -> xr.DataArray:
@@ -48,8 +49,8 @@ def map_fft(didv: xr.DataArray, *, window: Window = "hann", pad: int = 1) -> xr.
     ----------
     didv : xarray.DataArray, (bias, y, x)
         A map; its mean over the measured points is removed first, then NaN counts as 0.
-    window : {"hann", "none"}
-        "hann" tapers y and x to 0 at the borders, which keeps them from drawing a cross.
+    window : {"hann", "none", "blackman", "kaiser"}
+        Tapers y and x towards the borders, which keeps them from drawing a cross.
     pad : int
         Length of the transform in units of the map.
 
@@ -60,10 +61,44 @@ def map_fft(didv: xr.DataArray, *, window: Window = "hann", pad: int = 1) -> xr.
     """
     check_map(didv)
     values = without_mean(didv.values.astype(float))
+    rows, columns = (
+        taper(window, np.linspace(-1, 1, didv.sizes[dim] + 2)[1:-1]) for dim in ("y", "x")
+    )
+    return _transform(didv, values * rows[:, None] * columns[None, :], pad, window)
+
+
+def taper(window: Window, t: Array) -> Array:
+    """Return a window function at t = -1 .. 1: 1 in the middle, small or 0 at both ends.
+
+    Parameters
+    ----------
+    window : {"none", "hann", "blackman", "kaiser"}
+        1; (1 + cos pi t) / 2; 0.42 + 0.5 cos pi t + 0.08 cos 2 pi t; or
+        I0(beta sqrt(1 - t^2)) / I0(beta) with beta = 6.
+    t : array
+        Place in units of the half width.
+
+    Raises
+    ------
+    MapError
+        If there is no such window.
+    """
+    if window == "none":
+        return np.ones_like(t)
     if window == "hann":
-        rows, columns = (np.hanning(didv.sizes[dim] + 2)[1:-1] for dim in ("y", "x"))
-        values = values * rows[:, None] * columns[None, :]
-    return _transform(didv, values, pad)
+        return np.asarray(0.5 + 0.5 * np.cos(np.pi * t))
+    if window == "blackman":
+        return np.asarray(0.42 + 0.5 * np.cos(np.pi * t) + 0.08 * np.cos(2 * np.pi * t))
+    if window == "kaiser":
+        return np.asarray(i0(KAISER_BETA * np.sqrt(np.maximum(1 - t**2, 0))) / i0(KAISER_BETA))
+    raise MapError(f"unknown window {window!r}; choose none, hann, blackman or kaiser")
+
+
+def check_fft(fft: xr.DataArray) -> None:
+    """Raise `MapError` unless `fft` has the dimensions of a transform, (bias, qy, qx)."""
+    if not isinstance(fft, xr.DataArray) or fft.dims != ("bias", "qy", "qx"):
+        found = fft.dims if isinstance(fft, xr.DataArray) else type(fft).__name__
+        raise MapError(f"expected a transform with dimensions (bias, qy, qx), found {found}")
 
 
 def without_mean(values: Array) -> Array:
@@ -74,7 +109,7 @@ def without_mean(values: Array) -> Array:
     return np.where(measured, values - mean, 0)
 
 
-def _transform(like: xr.DataArray, values: Array, pad: int) -> xr.DataArray:
+def _transform(like: xr.DataArray, values: Array, pad: int, window: Window) -> xr.DataArray:
     """Transform plain values on the grid of the map `like`."""
     if pad < 1:
         raise MapError(f"pad must be 1 or more, not {pad}")
@@ -97,5 +132,10 @@ def _transform(like: xr.DataArray, values: Array, pad: int) -> xr.DataArray:
             "qx": ("qx", qx, {"units": "1/nm"}),
         },
         name=f"{like.name} FFT",
-        attrs={**like.attrs, "units": f"{like.attrs['units']} nm^2", "pad": pad},
+        attrs={
+            **like.attrs,
+            "units": f"{like.attrs['units']} nm^2",
+            "pad": pad,
+            "window": window,
+        },
     )

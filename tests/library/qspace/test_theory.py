@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from qpi_kernel.maps import MapError
+from qpi_kernel.qspace import kernel_fft, q_correlation
+from tests.library.qspace.conftest import born
+
+
+def test_a_transform_is_like_itself_whatever_the_scale(kernel_of):
+    fft = kernel_fft(kernel_of(born(2.0), born(3.0)))
+    other = fft.copy(data=3.0 * np.abs(fft.values) + 1.0)
+    np.testing.assert_allclose(q_correlation(fft, other).values, 1.0, atol=1e-5)
+    inverse = fft.copy(data=10.0 - np.abs(fft.values) / np.abs(fft.values).max())
+    np.testing.assert_allclose(q_correlation(fft, inverse).values, -1.0, atol=1e-5)
+
+
+def test_the_right_band_is_more_like_the_kernel_than_a_wrong_one(kernel_of):
+    fft = kernel_fft(kernel_of(born(2.0), born(3.0)), window="hann")
+    swapped = fft.copy(data=fft.values[::-1])
+    right, wrong = (q_correlation(fft, each, (0.5, 6.0)).values for each in (fft, swapped))
+    assert np.all(right - wrong > 0.5)
+
+
+def test_a_flat_theory_has_no_correlation(kernel_of):
+    fft = kernel_fft(kernel_of(born(2.0)))
+    assert np.isnan(q_correlation(fft, fft.copy(data=np.ones_like(fft.values))).values[0])
+
+
+def test_other_grids_are_refused(kernel_of):
+    fft = kernel_fft(kernel_of(born(2.0)))
+    with pytest.raises(MapError, match="have different qy"):
+        q_correlation(fft, kernel_fft(kernel_of(born(2.0), half=20)))
+    with pytest.raises(MapError, match="have different bias"):
+        q_correlation(fft, fft.assign_coords(bias=[7.0]))
+    with pytest.raises(MapError, match="fewer than three q"):
+        q_correlation(fft, fft, (100.0, 200.0))
