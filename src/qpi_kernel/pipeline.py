@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +18,10 @@ from qpi_kernel.extract.result import Extraction
 from qpi_kernel.extract.settings import ExtractSettings
 from qpi_kernel.locate import locate_scatterers
 from qpi_kernel.maps import crop, nearest_bias
-from qpi_kernel.preprocess import PrepareSettings, prepare
+from qpi_kernel.preprocess import Companions, PrepareSettings, prepare
 from qpi_kernel.progress import Progress, Steps, drain, scaled
 from qpi_kernel.read import read_file, select_didv, select_topography
+from qpi_kernel.read.companions import select_backward, select_current
 from qpi_kernel.scatterers import Scatterers, load_scatterers
 from qpi_kernel.settings import from_dict, settings, to_dict
 
@@ -38,11 +39,11 @@ class PipelineSettings:
     all_biases : bool
         Use all biases of the map. A map of several needs this or `bias_mV`.
     region_nm : (x0, y0, x1, y1), optional
-        Part of the map to use [nm].
+        Part of the prepared map to use [nm].
     size_nm : (width, height), optional
         Size of a map whose file states none [nm].
     scatterers_file : str, optional
-        CSV of the positions; by default they are found.
+        CSV of the positions in the prepared map; by default they are found.
     find_in : {"map", "topography"}
         Where they are found: in the map while its kernel is extracted, or in the topography of the
         same file before.
@@ -135,7 +136,7 @@ def iter_run(
     dataset = read_file(path, size_nm=settings.size_nm)
     didv = _at_bias(select_didv(dataset, settings.channel), settings, Path(path).name)
     yield Progress(0.02, "preparing the map")
-    didv = prepare(didv, settings.prepare)
+    didv = prepare(didv, settings.prepare, _companions(dataset, didv, settings))
     if settings.region_nm is not None:
         didv = crop(didv, settings.region_nm)
     found = scatterers
@@ -146,9 +147,21 @@ def iter_run(
     extraction = yield from scaled(steps, 0.05, 0.95)
     yield Progress(0.95, "assessing the result")
     assessment = assess(extraction)
-    recipe = _recipe(path, settings, scatterers, extraction)
+    recipe = _recipe(dataset, settings, scatterers, extraction)
     yield Progress(1.0, "done")
     return PipelineResult(extraction, assessment, recipe)
+
+
+def _companions(dataset: xr.Dataset, didv: xr.DataArray, settings: PipelineSettings) -> Companions:
+    """Gather what the settings of the preparation need beside the map."""
+    backward = current = None
+    if settings.prepare.average_traces:
+        backward = select_backward(dataset, str(didv.attrs["channel"]))
+        # Forward and backward have the same biases, of which `didv` may be one.
+        backward = backward if backward is None else backward.sel(bias=didv["bias"])
+    if settings.prepare.normalise != "none":
+        current = select_current(dataset)
+    return Companions(backward, current, select_topography(dataset))
 
 
 def _find_in_topography(dataset: xr.Dataset, settings: PipelineSettings, name: str) -> Scatterers:
@@ -157,7 +170,9 @@ def _find_in_topography(dataset: xr.Dataset, settings: PipelineSettings, name: s
         raise QpiError(
             f"{name} holds no topography to find the scatterers in; find them in the map"
         )
-    topography = prepare(topography, settings.prepare)
+    # The same frame as that of the map, without what only dI/dV can undergo.
+    plain = replace(settings.prepare, average_traces=False, normalise="none")
+    topography = prepare(topography, plain)
     if settings.region_nm is not None:
         topography = crop(topography, settings.region_nm)
     return locate_scatterers(topography)
@@ -228,7 +243,7 @@ def _at_bias(didv: xr.DataArray, settings: PipelineSettings, name: str) -> xr.Da
 
 
 def _recipe(
-    path: Path | str,
+    dataset: xr.Dataset,
     settings: PipelineSettings,
     scatterers: Scatterers | None,
     extraction: Extraction,
@@ -245,10 +260,7 @@ def _recipe(
     return {
         "recipe": 1,
         "version": __version__,
-        "input": {
-            "file": Path(path).name,
-            "sha256": _sha256(Path(path)),
-        },
+        "input": {"file": dataset.attrs["source"], "sha256": dataset.attrs["sha256"]},
         "settings": plain,
         "scatterers": given,
         "device": settings.device,

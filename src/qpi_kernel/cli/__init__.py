@@ -10,8 +10,8 @@ import numpy as np
 from cyclopts import App, CycloptsError, Parameter
 
 from qpi_kernel import __version__
-from qpi_kernel.cli import learning
-from qpi_kernel.cli.arguments import Biases, Device, Out, Region, Size
+from qpi_kernel.cli import inspecting, learning
+from qpi_kernel.cli.arguments import Biases, Device, Out, Prepare, Region, Size
 from qpi_kernel.cli.qspace import qspace
 from qpi_kernel.cli.running import run_and_write, say
 from qpi_kernel.errors import QpiError
@@ -30,48 +30,6 @@ app = App(
 
 
 @app.command
-def info(
-    file: Path, /, *, json_output: Annotated[bool, Parameter("--json")] = False, size: Size = None
-) -> None:
-    """Say what a file holds: size, biases, channels, and which channel is taken for dI/dV.
-
-    Parameters
-    ----------
-    file
-        A measurement.
-    json_output
-        Write JSON.
-    """
-    facts = _facts(file, size)
-    if json_output:
-        say(json.dumps(facts, indent=2))
-        return
-    width, height = facts["size_nm"]
-    columns, rows = facts["points"]
-    low, high = facts["bias_range_mV"]
-    angle = facts["angle_deg"]
-    say(f"{facts['file']}: {facts['format']}")
-    say(
-        f"  size      {width:.4g} x {height:.4g} nm, {columns} x {rows} points"
-        + (f", angle {angle:g} deg" if angle is not None else "")
-    )
-    say(
-        f"  bias      {low:g} mV"
-        if facts["biases"] == 1
-        else f"  bias      {low:g} to {high:g} mV, {facts['biases']} values"
-    )
-    for key, label in (("setpoint_bias_mV", "mV"), ("setpoint_current_pA", "pA")):
-        if facts[key] is not None:
-            say(f"  set point {facts[key]:g} {label}")
-    say("  channels  " + ", ".join(f"{c['name']} [{c['units']}]" for c in facts["channels"]))
-    say(f"  dI/dV     {facts['didv']['channel']} ({facts['didv']['reason']})")
-    if facts["unfinished_points"]:
-        say(f"  unfinished: {facts['unfinished_points']} of {columns * rows} points not measured")
-    for note in facts["notes"]:
-        say(f"  note      {note}")
-
-
-@app.command
 def extract(
     file: Path,
     /,
@@ -87,6 +45,7 @@ def extract(
     size: Size = None,
     device: Device = "auto",
     seed: int = 0,
+    prepare: Prepare = None,
 ) -> None:
     """Extract the kernel of one scatterer and write it, with all that belongs to it, to a folder.
 
@@ -111,7 +70,7 @@ def extract(
         Seed of all random numbers.
     """
     from qpi_kernel.pipeline import PipelineSettings
-    from qpi_kernel.settings import from_dict
+    from qpi_kernel.settings import from_dict, to_dict
 
     settings = from_dict(
         PipelineSettings,
@@ -125,6 +84,7 @@ def extract(
             "find_in": "topography" if scatterers == "topography" else "map",
             "device": device,
             "seed": seed,
+            "prepare": to_dict(prepare) if prepare else {},
             "extract": {"method": method, "window_nm": window},
         },
     )
@@ -261,7 +221,7 @@ def demo(*, out: Out = Path("demo"), device: Device = "auto") -> None:
     say(f"All files are in {out}: look at {out / 'figure.png'} first.")
 
 
-for command in (qspace, learning.train, learning.evaluate, learning.models):
+for command in (qspace, learning.train, learning.bank, learning.evaluate, learning.models):
     app.command(command)
 
 
@@ -302,36 +262,3 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(message: str, status: int = 1) -> int:
     sys.stderr.write(f"error: {' '.join(message.split())}\n")
     return status
-
-
-def _facts(file: Path, size: tuple[float, float] | None) -> dict[str, Any]:
-    from qpi_kernel.read import read_file, select_didv
-
-    dataset = read_file(file, size_nm=size)
-    didv = select_didv(dataset)
-    attrs = dataset.attrs
-    biases = didv["bias"].values
-    total = didv.sizes["y"] * didv.sizes["x"]
-    return {
-        "file": file.name,
-        "format": attrs.get("format"),
-        "points": [didv.sizes["x"], didv.sizes["y"]],
-        "size_nm": [float(value) for value in attrs["size_nm"]],
-        "angle_deg": attrs.get("angle_deg"),
-        "biases": int(biases.size),
-        "bias_range_mV": [float(biases[0]), float(biases[-1])],
-        "setpoint_bias_mV": attrs.get("setpoint_bias_mV"),
-        "setpoint_current_pA": attrs.get("setpoint_current_pA"),
-        "channels": [
-            {"name": str(name), "units": channel.attrs["units"]}
-            for name, channel in dataset.data_vars.items()
-        ],
-        "didv": {
-            "channel": didv.attrs.get("channel"),
-            "units": didv.attrs["units"],
-            "reason": didv.attrs.get("channel_reason"),
-        },
-        "unfinished_points": int(total - attrs.get("points_measured", total)),
-        "notes": [str(note) for note in attrs.get("notes", [])],
-        "sha256": attrs.get("sha256"),
-    }

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
+
+from qpi_kernel.preprocess.settings import PrepareSettings
 
 
 def _split(count: int | None) -> Any:
@@ -48,3 +50,7 @@ QRange = Annotated[
 Biases = Annotated[tuple[float, ...], _listed(None, "MV[,MV...]: sample biases [mV].")]
 Out = Annotated[Path, Parameter(help="Folder for the results; made if it is not there.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="Where to compute.")]
+Prepare = Annotated[
+    PrepareSettings | None,
+    Parameter(name="*", negative=(), group=Group("What to do to the map before", sort_key=1)),
+]
