@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari.viewer import ViewerModel
 
 SIGNED = "RdBu_r"
+SPECIES = ("yellow", "cyan", "magenta", "lime")  # rings around the scatterers of each
 GAP = 0.05  # free space between the map and a kernel, as a share of the map's width
 RING_SHARE = 1 / 30  # diameter of a ring around a scatterer, as a share of the map's width
 CONTRAST = (0.5, 99.5)  # the brightest half percent is the core of the scatterers
@@ -29,9 +30,15 @@ ON_MAP = ("prepared", "reconstruction", "residual")
 DECADES = 3.0
 
 
-def result_names(map_name: str, taken: Collection[str]) -> dict[str, str]:
-    """Return names for the layers of a new run, numbered so that none replaces another."""
-    kinds = ("kernel", "kernel spread", "reconstruction", "residual", "kernel FFT")
+def result_names(
+    map_name: str, taken: Collection[str], species: Collection[str] = ("",)
+) -> dict[str, str]:
+    """Return names for the layers of a new run, numbered so that none replaces another.
+
+    `species` are the endings of the kernels' names, see `_endings`.
+    """
+    kernels = [f"{kind}{ending}" for ending in species for kind in ("kernel", "kernel spread")]
+    kinds = (*kernels, "reconstruction", "residual", "kernel FFT")
     number, names = 1, dict[str, str]()
     while not names or set(names.values()) & set(taken):
         suffix = "" if number == 1 else f" {number}"
@@ -57,7 +64,8 @@ def add_result(viewer: "ViewerModel", outcome: Outcome) -> dict[str, str]:
     """
     request = outcome.request
     taken = [layer.name for layer in viewer.layers]
-    names = result_names(request.map_name, taken)
+    endings = _endings(outcome)
+    names = result_names(request.map_name, taken, endings)
     beside, ring = _free_place(viewer, outcome)
     add_prepared(viewer, request, outcome.prepared, _range(outcome.extraction.didv.values))
     for data in result_layers(outcome, names, beside):
@@ -70,7 +78,8 @@ def add_result(viewer: "ViewerModel", outcome: Outcome) -> dict[str, str]:
     # The user's own points stay in view; the refined ones would only double the rings.
     points[1]["visible"] = request.scatterers is None
     viewer.add_layer(Layer.create(*points))
-    return names | {"scatterers": points[1]["name"]}
+    first = {"kernel": names[f"kernel{endings[0]}"], "scatterers": points[1]["name"]}
+    return names | first
 
 
 def add_prepared(
@@ -120,18 +129,14 @@ def result_layers(
     extraction, facts = outcome.extraction, run_facts(outcome)
     didv, kernel = extraction.didv, extraction.kernel
     y0, x0 = (float(kernel[dim].values[0]) for dim in ("y", "x"))
-    dy = float(kernel["y"].values[1]) - y0
-    height = dy * kernel.sizes["y"]
-    offset = (beside_nm[0] - y0, beside_nm[1] - x0)
-    above = (offset[0] + 1.1 * height, offset[1])
-    reach = swing(kernel.values)
+    step = 1.1 * (float(kernel["y"].values[1]) - y0) * kernel.sizes["y"]
     limits = _range(didv.values)
     half = 0.5 * (limits[1] - limits[0])
 
-    def layer(field: Map, kind: str, **look: Any) -> LayerData:
-        return map_to_layer(field, names[kind], kind=kind, facts=facts, **look)
+    def layer(field: Map, kind: str, ending: str = "", **look: Any) -> LayerData:
+        return map_to_layer(field, names[kind + ending], kind=kind, facts=facts, **look)
 
-    return [
+    on_map = [
         layer(
             extraction.residual,
             "residual",
@@ -140,20 +145,41 @@ def result_layers(
             visible=False,
         ),
         layer(extraction.reconstruction, "reconstruction", contrast_limits=limits, visible=False),
-        layer(
-            extraction.spread,
-            "kernel spread",
-            offset_nm=offset,
-            colormap="magma",
-            contrast_limits=(0.0, swing(extraction.spread.values)),
-        ),
-        layer(
-            kernel,
-            "kernel",
-            offset_nm=above,
-            colormap=SIGNED,
-            contrast_limits=(-reach, reach),
-        ),
+    ]
+    beside = []
+    for column, (part, ending) in enumerate(
+        zip(extraction.each_species, _endings(outcome), strict=True)
+    ):
+        offset = (beside_nm[0] - y0, beside_nm[1] - x0 + column * step)
+        reach = swing(part.kernel.values)
+        beside += [
+            layer(
+                part.spread,
+                "kernel spread",
+                ending,
+                offset_nm=offset,
+                colormap="magma",
+                contrast_limits=(0.0, swing(part.spread.values)),
+            ),
+            layer(
+                part.kernel,
+                "kernel",
+                ending,
+                offset_nm=(offset[0] + step, offset[1]),
+                colormap=SIGNED,
+                contrast_limits=(-reach, reach),
+            ),
+        ]
+    return on_map + beside
+
+
+def _endings(outcome: Outcome) -> list[str]:
+    """Return what tells the kernels of several species apart; one is simply the kernel."""
+    extraction = outcome.extraction
+    several = bool(extraction.parts)
+    return [
+        f" species {part.scatterers.labels[0]}" if several else ""
+        for part in extraction.each_species
     ]
 
 
@@ -176,6 +202,9 @@ def used_scatterers_layer(outcome: Outcome, name: str, size_nm: float) -> LayerD
     """Return the positions and weights as the run used them, after refinement."""
     data, attributes, kind = scatterers_to_layer(outcome.extraction.scatterers, name, size_nm)
     attributes["metadata"][KEY] |= run_facts(outcome)
+    scatterers = outcome.extraction.scatterers
+    kinds = np.searchsorted(scatterers.labels, scatterers.species)
+    attributes["border_color"] = [SPECIES[kind % len(SPECIES)] for kind in kinds]
     return data, attributes, kind
 
 

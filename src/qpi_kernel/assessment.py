@@ -6,9 +6,9 @@ scatterers give; beside it stand the error bars, the residual, and how far the d
 prior.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from qpi_kernel.extract.result import Extraction
 from qpi_kernel.maps import pixel_nm
 
 Verdict = Literal["good", "doubtful", "untrusted"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+# So many slices are named one by one.
+NAMED = 8
 
 # Agreement of the halves in units of what chance gives, and what chance gives at the least.
 SURE, UNSURE, CHANCE = 4.0, 2.5, 0.04
@@ -44,61 +47,93 @@ class Assessment:
     reasons : tuple of str
         One sentence each, the gravest first; what speaks for the kernel if the verdict is good.
     numbers : mapping
-        A list with one value per bias for each measure.
+        A list with one value per bias for each measure; of several species, those that concern
+        one kernel end in its label ("half_agreement_species_1").
+    slices : tuple of {"good", "doubtful", "untrusted"}
+        The verdict of each bias.
     """
 
     verdict: Verdict
     reasons: tuple[str, ...]
     numbers: Mapping[str, list[float]]
+    slices: tuple[Verdict, ...] = ()
 
 
 def assess(result: Extraction) -> Assessment:
     """Judge an extraction.
 
-    The verdict of a stack is that of its median slice; the reasons name the slices below it.
+    The verdict of a stack is that of its median slice; the reasons name the slices below it. Of
+    several species the weakest decides.
     """
-    numbers = _numbers(result)
     biases = result.didv["bias"].values
-    findings = [_judge(numbers, index, result) for index in range(biases.size)]
+    shared = _map_numbers(result)
+    own = [_kernel_numbers(part) for part in result.each_species]
+    names = [_name(part) if result.parts else "" for part in result.each_species]
+    findings = [
+        _judge_map(shared, index, result)
+        + [
+            (grade, f"{name}: {text}" if name else text)
+            for name, numbers, part in zip(names, own, result.each_species, strict=True)
+            for grade, text in _judge_kernel(numbers, index, part)
+        ]
+        for index in range(biases.size)
+    ]
     grades = [max((grade for grade, _ in found), default=0) for found in findings]
     typical = int(np.median(grades))
-    worse = [f"{biases[i]:g} mV" for i, grade in enumerate(grades) if grade > typical]
-    verdicts: tuple[Verdict, ...] = ("good", "doubtful", "untrusted")
     chosen = grades.index(typical) if typical in grades else int(np.argmax(grades))
     reasons = [text for _, text in sorted(findings[chosen], key=lambda finding: -finding[0])]
     if typical == 0:
-        reasons.insert(0, _praise(numbers, chosen))
-    if worse:
-        shown = ", ".join(worse[:8]) + (", ..." if len(worse) > 8 else "")
-        reasons.append(f"{len(worse)} of {biases.size} slices are worse: {shown}")
-    return Assessment(verdicts[typical], tuple(reasons), numbers)
+        reasons.insert(0, _praise(shared, own, names, chosen))
+    for grade in range(2, typical, -1):
+        worse = [f"{biases[i]:g} mV" for i, found in enumerate(grades) if found == grade]
+        if worse:
+            shown = ", ".join(worse[:NAMED]) + (", ..." if len(worse) > NAMED else "")
+            reasons.append(f"{len(worse)} of {biases.size} slices are {VERDICTS[grade]}: {shown}")
+    numbers = dict(shared)
+    for name, values in zip(names, own, strict=True):
+        ending = f"_{name.replace(' ', '_')}" if name else ""
+        numbers |= {measure + ending: value for measure, value in values.items()}
+    slices = tuple(VERDICTS[grade] for grade in grades)
+    return Assessment(VERDICTS[typical], tuple(reasons), numbers, slices)
 
 
-def _numbers(result: Extraction) -> dict[str, list[float]]:
+def _name(part: Extraction) -> str:
+    return f"species {part.scatterers.labels[0]}"
+
+
+def _map_numbers(result: Extraction) -> dict[str, list[float]]:
+    """Return what concerns the map as a whole, one value per bias each."""
     residual = result.residual.values
     signal = result.didv.values - result.background.values
     finite = np.isfinite(residual) & (True if result.used is None else result.used)
     rest = np.array([float(np.mean(r[f] ** 2)) for r, f in zip(residual, finite, strict=True)])
     power = np.array([float(np.mean(s[f] ** 2)) for s, f in zip(signal, finite, strict=True)])
     white = np.minimum(result.noise**2, rest)
-    outside = _outside_core(result)
-    kernel, spread = result.kernel.values[:, outside], result.spread.values[:, outside]
-    centred = kernel - kernel.mean(axis=1, keepdims=True)
-    size = np.linalg.norm(centred, axis=1)
     tiny = np.finfo(np.float32).tiny
-    numbers = {
+    return {
         "explained_variance": _list(1 - rest / np.maximum(power, tiny)),
         "explained_structure": _list(
             (power - rest) / np.maximum(power - white, 0.05 * power + tiny)
         ),
         "residual_over_noise": _list(np.sqrt(rest) / np.maximum(result.noise, tiny)),
-        "spread_over_kernel": _list(np.linalg.norm(spread, axis=1) / np.maximum(size, tiny)),
         "share_used": _list(finite.mean(axis=(1, 2))),
-        "effective_averages": _list(np.full(len(rest), _averages(result))),
-        **{name: list(values) for name, values in result.numbers.items()},
     }
-    if result.prior is not None:
-        prior = result.prior.values[:, outside]
+
+
+def _kernel_numbers(part: Extraction) -> dict[str, list[float]]:
+    """Return what concerns the kernel of one species, one value per bias each."""
+    outside = _outside_core(part)
+    kernel, spread = part.kernel.values[:, outside], part.spread.values[:, outside]
+    centred = kernel - kernel.mean(axis=1, keepdims=True)
+    size = np.linalg.norm(centred, axis=1)
+    tiny = np.finfo(np.float32).tiny
+    numbers = {
+        "spread_over_kernel": _list(np.linalg.norm(spread, axis=1) / np.maximum(size, tiny)),
+        "effective_averages": _list(np.full(len(size), _averages(part))),
+        **{name: list(values) for name, values in part.numbers.items()},
+    }
+    if part.prior is not None:
+        prior = part.prior.values[:, outside]
         prior = prior - prior.mean(axis=1, keepdims=True)
         overlap = np.sum(prior * centred, axis=1)
         norms = np.linalg.norm(prior, axis=1) * size
@@ -106,10 +141,33 @@ def _numbers(result: Extraction) -> dict[str, list[float]]:
     return numbers
 
 
-def _judge(
+def _judge_map(
     numbers: Mapping[str, list[float]], index: int, result: Extraction
 ) -> list[tuple[int, str]]:
     """Return what is to be said of one slice: (0 remark, 1 doubtful or 2 untrusted, sentence)."""
+    found: list[tuple[int, str]] = []
+    share = numbers["explained_structure"][index]
+    if share < FITS:
+        what = "these kernels at their scatterers explain" if result.parts else (
+            "one kernel at these scatterers explains"
+        )  # fmt: skip
+        found.append(
+            (
+                2 if share < WRONG else 1,
+                f"{what} only {max(share, 0):.0%} of the structure"
+                " in the map: look for missing or wrong scatterers, or for several species",
+            )
+        )
+    ratio = numbers["residual_over_noise"][index]
+    if ratio > CLEAN:
+        found.append((int(share < WHOLE), _structure(ratio, result, index)))
+    return found
+
+
+def _judge_kernel(
+    numbers: Mapping[str, list[float]], index: int, part: Extraction
+) -> list[tuple[int, str]]:
+    """Return what is to be said of one kernel at one bias: (grade, sentence)."""
     found: list[tuple[int, str]] = []
     agreement, chance = numbers["half_agreement"][index], numbers["half_agreement_chance"][index]
     sigmas = agreement / max(chance, CHANCE)
@@ -122,15 +180,6 @@ def _judge(
                 f" scatterers at random places give {chance:.2f}",
             )
         )
-    share = numbers["explained_structure"][index]
-    if share < FITS:
-        found.append(
-            (
-                2 if share < WRONG else 1,
-                f"one kernel at these scatterers explains only {max(share, 0):.0%} of the structure"
-                " in the map: look for missing or wrong scatterers, or for several species",
-            )
-        )
     spread = numbers["spread_over_kernel"][index]
     if spread > SHARP:
         found.append(
@@ -140,14 +189,11 @@ def _judge(
                 " or a longer measurement would help",
             )
         )
-    ratio = numbers["residual_over_noise"][index]
-    if ratio > CLEAN:
-        found.append((int(share < WHOLE), _structure(ratio, result, index)))
     averages = numbers["effective_averages"][index]
     if averages < FEW:
         found.append((1, f"only about {averages:.1f} scatterers in the map carry the kernel"))
     pull = numbers.get("prior_widening", [1.0] * (index + 1))[index]
-    if pull > STRANGE and result.prior is not None:
+    if pull > STRANGE and part.prior is not None:
         found.append(
             (
                 int(spread > DECIDED),
@@ -179,13 +225,23 @@ def _structure(ratio: float, result: Extraction, index: int) -> str:
     )
 
 
-def _praise(numbers: Mapping[str, list[float]], index: int) -> str:
+def _praise(
+    shared: Mapping[str, list[float]],
+    own: Sequence[Mapping[str, list[float]]],
+    names: Sequence[str],
+    index: int,
+) -> str:
+    agreements = " and ".join(
+        (f"{name}: " if name else "") + f"similarity {numbers['half_agreement'][index]:.2f}, chance"
+        f" {numbers['half_agreement_chance'][index]:.2f}"
+        for name, numbers in zip(names, own, strict=True)
+    )
+    spread = max(numbers["spread_over_kernel"][index] for numbers in own)
+    share = min(shared["explained_structure"][index], 1)
     return (
-        "the two halves of the map agree on the kernel (similarity"
-        f" {numbers['half_agreement'][index]:.2f}, chance"
-        f" {numbers['half_agreement_chance'][index]:.2f}); it explains"
-        f" {min(numbers['explained_structure'][index], 1):.0%} of the structure in the map, and its"
-        f" error bars are {numbers['spread_over_kernel'][index]:.0%} of it outside the core"
+        f"the two halves of the map agree on the kernel ({agreements}); {share:.0%} of the"
+        f" structure in the map is explained, and the error bars are {spread:.0%} of the kernel"
+        " outside its core"
     )
 
 

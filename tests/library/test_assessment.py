@@ -131,17 +131,65 @@ def test_pixels_set_aside_do_not_count(judged, make_extraction):
     assert assessment.numbers["share_used"][0] == pytest.approx(used.mean())
 
 
-def test_a_stack_is_judged_by_its_median_slice_and_names_the_worse(make_extraction):
-    biases = (-20.0, 0.0, 20.0)
-    result = make_extraction(biases=biases)
-    facts = {name: (value,) * 3 for name, value in SURE.items()}
-    facts["half_agreement"] = (0.8, 0.01, 0.8)
-    assessment = assess(dataclasses.replace(result, numbers=facts))
-    assert assessment.verdict == "good"
-    assert "1 of 3 slices" in assessment.reasons[-1]
-    assert "0 mV" in assessment.reasons[-1]
-    facts["half_agreement"] = (0.01, 0.01, 0.8)
-    assert assess(dataclasses.replace(result, numbers=facts)).verdict == "untrusted"
+@pytest.fixture
+def stack(make_extraction):
+    """Return the assessment of a stack whose halves agree as told, slice by slice."""
+
+    def judge(*agreement):
+        result = make_extraction(biases=tuple(20.0 * i for i in range(len(agreement))))
+        facts = {name: (value,) * len(agreement) for name, value in SURE.items()}
+        return assess(dataclasses.replace(result, numbers=facts | {"half_agreement": agreement}))
+
+    return judge
+
+
+def test_a_stack_is_judged_by_its_median_slice(stack):
+    assert stack(0.8, 0.01, 0.8).verdict == "good"
+    assert stack(0.01, 0.01, 0.8).verdict == "untrusted"
+
+
+def test_every_slice_has_its_verdict_and_those_below_the_stack_are_named(stack):
+    assessment = stack(0.8, 0.01, 0.8, 0.3, 0.8)
+    assert assessment.slices == ("good", "untrusted", "good", "doubtful", "good")
+    assert "1 of 5 slices are untrusted: 20 mV" in assessment.reasons
+    assert "1 of 5 slices are doubtful: 60 mV" in assessment.reasons
+
+
+def test_slices_above_the_stack_are_not_named(stack):
+    assessment = stack(0.3, 0.3, 0.8)
+    assert assessment.slices == ("doubtful", "doubtful", "good")
+    assert not [text for text in assessment.reasons if "slices" in text]
+
+
+@pytest.fixture
+def species(make_extraction):
+    """Return the assessment of two species, 3 and 5, whose halves agree as told."""
+
+    def judge(*agreement):
+        whole = make_extraction()
+        parts = tuple(
+            dataclasses.replace(
+                whole,
+                numbers={name: (value,) for name, value in SURE.items()}
+                | {"half_agreement": (value,)},
+                scatterers=Scatterers(whole.scatterers.xy_nm, species=np.full(9, label)),
+            )
+            for label, value in zip((3, 5), agreement, strict=True)
+        )
+        return assess(dataclasses.replace(whole, parts=parts))
+
+    return judge
+
+
+def test_species_are_judged_one_by_one_and_the_weakest_decides(species):
+    assert species(0.8, 0.7).verdict == "good"
+    assert "species 3: similarity 0.80" in species(0.8, 0.7).reasons[0]
+    weak = species(0.8, 0.01)
+    assert weak.verdict == "untrusted"
+    assert weak.reasons[0].startswith("species 5: the two halves of the map do not agree")
+    assert weak.numbers["half_agreement_species_3"] == [0.8]
+    assert weak.numbers["half_agreement_species_5"] == [0.01]
+    assert "half_agreement" not in weak.numbers
 
 
 def test_every_number_has_one_finite_value_per_bias(judged):

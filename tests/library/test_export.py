@@ -1,6 +1,7 @@
 import csv
 import json
 import struct
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ from qpi_kernel.export import ExportError, export_result, methods_text, write_ma
 from qpi_kernel.maps import make_map, pixel_nm
 from qpi_kernel.qspace import kernel_fft
 from qpi_kernel.read import read_file, select_didv
-from qpi_kernel.scatterers import load_scatterers
+from qpi_kernel.scatterers import Scatterers, load_scatterers
 
 NAMES = {
     "kernel.tif",
@@ -144,6 +145,7 @@ def test_tables_and_texts(exported):
     assert json.loads((folder / "recipe.json").read_text()) == RECIPE
     assert json.loads((folder / "assessment.json").read_text()) == {
         "verdict": "doubtful",
+        "slices": {},
         "reasons": ["residual 1.6 times the noise"],
         "numbers": {"residual": [1.6]},
     }
@@ -275,3 +277,32 @@ def test_the_map_of_a_result_can_be_read_again(exported):
     np.testing.assert_array_equal(back.values, result.didv.values)
     assert back.attrs["units"] == "nS"
     np.testing.assert_array_equal(back["x"].values, result.didv["x"].values)
+
+
+def test_each_species_has_kernel_files_of_its_own(make_extraction, tmp_path):
+    whole = make_extraction()
+    parts = tuple(
+        replace(
+            whole,
+            kernel=whole.kernel * factor,
+            scatterers=Scatterers(whole.scatterers.xy_nm[number::2], species=[label] * count),
+        )
+        for number, (label, factor, count) in enumerate(((1, 1.0, 5), (4, -2.0, 4)))
+    )
+    paths = export_result(replace(whole, parts=parts), tmp_path, recipe=RECIPE)
+    names = {path.name for path in paths}
+    assert {"figure_species_1.png", "kernel_species_4.tif", "kernel_fft_species_4.tif"} <= names
+    assert "kernel.tif" not in names
+    second = select_didv(read_file(tmp_path / "kernel_species_4.tif"))
+    np.testing.assert_allclose(second.values, -2 * whole.kernel.values, rtol=1e-5)
+    with xr.open_dataset(tmp_path / "result.nc") as saved:
+        np.testing.assert_allclose(saved["kernel_species_1"], whole.kernel, rtol=1e-6)
+        assert "kernel_fft_re_species_4" in saved
+    assert "2 kernels, one per species" in (tmp_path / "methods.txt").read_text()
+
+
+def test_every_slice_of_a_stack_is_written_with_its_verdict(make_extraction, tmp_path):
+    verdict = Assessment("good", (), {}, ("good", "untrusted"))
+    export_result(make_extraction(biases=(-20.0, 7.5)), tmp_path, verdict, RECIPE)
+    written = json.loads((tmp_path / "assessment.json").read_text())
+    assert written["slices"] == {"-20mV": "good", "7.5mV": "untrusted"}

@@ -42,7 +42,8 @@ def export_result(
     map, pixels in nm) and ``kernel_fft.tif`` (log10 |F|, pixels in 1/nm) are float32 ImageJ
     stacks with one page per bias; ``kernel.gsf`` (``kernel_<bias>mV.gsf`` for several biases) is
     for Gwyddion; ``result.nc`` holds everything, calibrated; beside them ``scatterers.csv``,
-    ``assessment.json``, ``recipe.json``, ``methods.txt`` and ``figure.png``.
+    ``assessment.json``, ``recipe.json``, ``methods.txt`` and ``figure.png``. Of several species
+    each has kernel and figure files of its own, which end in its label (``_species_1``).
 
     Parameters
     ----------
@@ -66,9 +67,14 @@ def export_result(
         If the folder cannot be made or written.
     """
     folder = Path(folder)
+    biases = result.kernel["bias"].values
     recipe = dict(recipe or {"settings": to_dict(result.settings), **result.provenance})
     judged = {
         "verdict": assessment.verdict if assessment else "not assessed",
+        # An assessment made by hand may judge no slices.
+        "slices": dict(zip(_bias_names(biases), assessment.slices, strict=False))
+        if assessment
+        else {},
         "reasons": list(assessment.reasons) if assessment else [],
         "numbers": dict(assessment.numbers) if assessment else {},
     }
@@ -94,37 +100,44 @@ def _write_all(
     judged: dict[str, Any],
     recipe: dict[str, Any],
 ) -> None:
-    for name, field in (
-        ("kernel", result.kernel),
-        ("kernel_spread", result.spread),
-        ("reconstruction", result.reconstruction),
-        ("residual", result.residual),
-    ):
+    for name, field in (("reconstruction", result.reconstruction), ("residual", result.residual)):
         write_tiff(field, folder / f"{name}.tif")
-    write_fft_tiff(result.kernel, folder / "kernel_fft.tif")
     biases = result.kernel["bias"].values
-    for index, label in enumerate(_bias_names(biases)):
-        name = "kernel.gsf" if biases.size == 1 else f"kernel_{label}.gsf"
-        write_gsf(result.kernel.isel(bias=slice(index, index + 1)), folder / name)
+    for ending, part in zip(_endings(result), result.each_species, strict=True):
+        write_tiff(part.kernel, folder / f"kernel{ending}.tif")
+        write_tiff(part.spread, folder / f"kernel_spread{ending}.tif")
+        write_fft_tiff(part.kernel, folder / f"kernel_fft{ending}.tif")
+        for index, label in enumerate(_bias_names(biases)):
+            name = f"kernel{ending}.gsf" if biases.size == 1 else f"kernel{ending}_{label}.gsf"
+            write_gsf(part.kernel.isel(bias=slice(index, index + 1)), folder / name)
+        result_figure(part, assessment).savefig(folder / f"figure{ending}.png", dpi=150)
     _dataset(result, judged, recipe).to_netcdf(folder / "result.nc", engine="h5netcdf")
     save_scatterers(result.scatterers, folder / "scatterers.csv")
     for name, content in (("assessment.json", judged), ("recipe.json", recipe)):
         (folder / name).write_text(to_json(content, indent=2) + "\n", encoding="utf-8")
     (folder / "methods.txt").write_text(methods_text(result, assessment), encoding="utf-8")
-    result_figure(result, assessment).savefig(folder / "figure.png", dpi=150)
+
+
+def _endings(result: Extraction) -> list[str]:
+    """Return what tells the files of several species apart; those of one have no ending."""
+    return [
+        f"_species_{part.scatterers.labels[0]}" if result.parts else ""
+        for part in result.each_species
+    ]
 
 
 def _dataset(result: Extraction, judged: dict[str, Any], recipe: dict[str, Any]) -> xr.Dataset:
     """Gather everything on calibrated axes; the kernel has axes of its own, centred on 0."""
     own = {"y": "kernel_y", "x": "kernel_x"}
-    fft = kernel_fft(result.kernel)
     measured = np.isfinite(result.didv.values).all(axis=0)
     used = measured if result.used is None else result.used
-    kernels = {
-        "kernel": result.kernel,
-        "kernel_spread": result.spread,
-        "kernel_prior": result.prior,
-    }
+    kernels: dict[str, xr.DataArray] = {}
+    ffts: dict[str, xr.DataArray] = {}
+    for ending, part in zip(_endings(result), result.each_species, strict=True):
+        kernels |= {f"kernel{ending}": part.kernel, f"kernel_spread{ending}": part.spread}
+        kernels |= {} if part.prior is None else {f"kernel_prior{ending}": part.prior}
+        fft = kernel_fft(part.kernel)
+        ffts |= {f"kernel_fft_re{ending}": fft.real, f"kernel_fft_im{ending}": fft.imag}
     columns = {
         "x_nm": (result.scatterers.xy_nm[:, 0], "nm"),
         "y_nm": (result.scatterers.xy_nm[:, 1], "nm"),
@@ -137,9 +150,8 @@ def _dataset(result: Extraction, judged: dict[str, Any], recipe: dict[str, Any])
         "reconstruction": result.reconstruction,
         "residual": result.residual,
         "background": result.background,
-        **{name: field.rename(own) for name, field in kernels.items() if field is not None},
-        "kernel_fft_re": fft.real,
-        "kernel_fft_im": fft.imag,
+        **{name: field.rename(own) for name, field in kernels.items()},
+        **ffts,
         "used": (("y", "x"), used.astype(np.int8), {"long_name": "1 where the fit used the map"}),
         "noise": ("bias", result.noise, {"units": result.didv.attrs["units"]}),
         **{

@@ -48,12 +48,17 @@ def methods_text(result: Extraction, assessment: Assessment | None = None) -> st
     ]
     method = str(getattr(result.settings, "method", "aligned"))
     window = [kernel.sizes[dim] * d for dim, d in zip(("x", "y"), (dx, dy), strict=True)]
+    kernels = (
+        f"{len(result.parts)} kernels, one per species of scatterer"
+        if result.parts
+        else "one kernel"
+    )
     sentences = [
         f"The single-scatterer QPI kernel was extracted from a {kind} of"
         f" {columns * dx:.4g} x {rows * dy:.4g} nm² ({columns} x {rows} points) at {energies}"
         + (f" ({', '.join(facts)})" if facts else "")
         + f" with qpi-kernel {result.provenance.get('version', __version__)}.",
-        f"The map is modelled as one kernel (window {window[0]:.3g} x {window[1]:.3g} nm²)"
+        f"The map is modelled as {kernels} (window {window[0]:.3g} x {window[1]:.3g} nm²)"
         f" convolved with {len(result.scatterers)} scatterers of individual position and weight,"
         f" plus a smooth background and white noise (standard deviation"
         f" {_listed(result.noise)} {didv.attrs['units']} per point).",
