@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from qpi_kernel.cli.arguments import Device, Out
@@ -35,6 +36,23 @@ def train(*, out: Out, recipe: Path | None = None, device: Device = "auto") -> N
             say(f"wrote {watched(steps)}")
 
 
+def bank(*, recipe: Path, out: Out, workers: int | None = None) -> None:
+    """Make a bank of random kernels to learn from, or finish one that was interrupted.
+
+    Parameters
+    ----------
+    recipe
+        A .toml or .json file with the recipe (families, count, size, seed).
+    workers
+        Processes that draw kernels; by default one per core.
+    """
+    from qpi_kernel.simulate.bank import BankSettings, iter_make_bank
+
+    chosen = load(BankSettings, recipe)
+    folder = watched(iter_make_bank(chosen, out, workers or os.cpu_count() or 1))
+    say(f"wrote {chosen.count} kernels of {len(chosen.families)} families to {folder}")
+
+
 def evaluate(*, out: Out, model: Path | None = None, scenes: int = 40) -> None:
     """Score all methods on families that training never saw; write and print the table.
 
@@ -52,9 +70,8 @@ def evaluate(*, out: Out, model: Path | None = None, scenes: int = 40) -> None:
 
     loaded = load_model(model)
     folder = out / "held_out_bank"
-    if not (folder / "kernels.npy").exists():
-        watched(iter_make_bank(EVALUATION, folder))
-    bank, families = load_bank(folder)
+    unseen = replace(EVALUATION, families=tuple(loaded.card["held_out"]))
+    bank, families = load_bank(watched(iter_make_bank(unseen, folder)))
     file = None if model is None else str(model)
     scores = watched(iter_evaluate(bank, families, scenes=scenes, model=file))
     table = markdown(scores)

@@ -4,7 +4,6 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 from pydantic import Field
 
@@ -39,7 +38,7 @@ class ModelRecipe:
         Batches of 32 scenes behind the calibration.
     """
 
-    name: str = "qpi-kernel-v1"
+    name: str = "qpi-kernel"
     bank: BankSettings = field(default_factory=BankSettings)
     validation: BankSettings = field(default_factory=lambda: VALIDATION)
     training: TrainSettings = field(default_factory=TrainSettings)
@@ -58,10 +57,10 @@ def iter_build_model(recipe: ModelRecipe, folder: Path | str, device: torch.devi
     banks = []
     for part, (name, bank) in enumerate((("bank", recipe.bank), ("validation", recipe.validation))):
         # One process makes the bank, the others read it.
-        if replicas.rank() == 0 and not (folder / name / "kernels.npy").exists():
+        if replicas.rank() == 0:
             yield from scaled(iter_make_bank(bank, folder / name), 0.05 * part, 0.05 * (part + 1))
         replicas.wait()
-        banks.append(np.array(load_bank(folder / name)[0]))
+        banks.append(load_bank(folder / name)[0])
     vae = yield from scaled(iter_train_vae(recipe.training, banks[0], folder, device), 0.1, 0.3)
     aligner = yield from scaled(
         iter_train_aligner(recipe.training, banks[0], vae, folder, device), 0.3, 0.98
