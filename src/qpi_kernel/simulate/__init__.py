@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "hoppings": ["crystal_material", "read_hoppings"],
         "jdos": ["joint_density_of_states"],
         "impurity": ["Impurity", "gaussian_impurity", "impurity_kernel"],
+        "mass_production": ["lattice_kernels"],
         "materials": ["MATERIALS", "Material", "find_material"],
         "measurement": ["Measurement"],
         "nuisance": ["REALISM", "Nuisance"],

@@ -4,6 +4,7 @@ All of them are in the gauge of the cells, H(k) = sum_R t(R) exp(-i k R), in whi
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,12 @@ from scipy.fft import ifft
 from qpi_kernel.errors import QpiError
 from qpi_kernel.simulate.tight_binding import TightBinding
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
+Matrices = TypeVar("Matrices", Complexes, "Tensor")
 
 # Mean free paths between the window and the nearest image of the scatterer: exp(-5) is left of it.
 MEAN_FREE_PATHS = 5.0
@@ -25,22 +30,23 @@ COARSE, REFINEMENTS = 32, 5
 BLOCK = 1 << 14
 
 
-def resolvent(hamiltonian: Complexes, energy: complex) -> Complexes:
+def resolvent(hamiltonian: Matrices, energy: "complex | Matrices") -> Matrices:
     """Return (E - H)^-1 of many matrices at once, shape (n, n, *k) like H [1/eV].
 
-    Gauss-Jordan elimination, all k together. It needs no search for pivots: for H Hermitian and
-    Im E = eta every pivot is at least eta.
+    Gauss-Jordan elimination, all k together, of NumPy arrays or torch tensors. It needs no search
+    for pivots: for H Hermitian and Im E = eta every pivot is at least eta.
     """
     matrix = -hamiltonian
     n = len(matrix)
-    matrix[range(n), range(n)] += energy
+    for p in range(n):
+        matrix[p, p] += energy
     for p in range(n):
         pivot = 1.0 / matrix[p, p]
         matrix[p, p] = 1.0
         matrix[p] *= pivot
         for row in range(n):
             if row != p:
-                factor = matrix[row, p].copy()
+                factor = 1.0 * matrix[row, p]
                 matrix[row, p] = 0.0
                 matrix[row] -= factor * matrix[p]
     return matrix
@@ -145,7 +151,7 @@ def group_velocity(model: TightBinding, energy_eV: float, broadening_eV: float) 
         bend = speed * longest * step / np.sqrt(2) + width * (np.pi * step) ** 2 / 4
         near = np.abs(levels - energy_eV) < 5 * broadening_eV + bend
         fastest = float(speed[near].max(initial=0.0))
-        if not near.any() or bend[near].max() < broadening_eV:
+        if not near.any() or bend[near].max() < 5 * broadening_eV:
             break
         points = points[near.any(axis=1)][:, None] + step / 4 * corners
         points, step = points.reshape(-1, 2), step / 2

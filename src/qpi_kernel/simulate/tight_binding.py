@@ -20,6 +20,9 @@ from qpi_kernel.simulate.wannier import LOBES
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
 
+# Wave vectors at a time: their phases for hundreds of cells stay in the cache.
+BLOCK = 4096
+
 
 @dataclass(frozen=True)
 class Hopping:
@@ -122,15 +125,18 @@ class TightBinding:
     def hamiltonian(self, kx: Floats, ky: Floats) -> Complexes:
         """Return H(k) [eV], shape (*k, n, n), for wave vectors kx, ky [1/nm]."""
         n = self.orbital_count
-        periodic = np.zeros((*np.broadcast_shapes(np.shape(kx), np.shape(ky)), n, n), np.complex128)
-        for cell, matrix in zip(*self.hopping_matrices, strict=True):
-            x, y = cell @ self.lattice_nm
-            periodic += np.exp(-1j * (kx * x + ky * y))[..., None, None] * matrix
-        atoms = [np.exp(-1j * (kx * x + ky * y)) for x, y in self.orbitals_nm]
-        for m in range(n):
-            periodic[..., m, :] *= atoms[m][..., None]
-            periodic[..., :, m] *= atoms[m].conj()[..., None]
-        return periodic
+        kx, ky = np.broadcast_arrays(kx, ky)
+        k = np.stack([kx.ravel(), ky.ravel()], -1)
+        cells, matrices = self.hopping_matrices
+        places, flat = cells @ self.lattice_nm, matrices.reshape(len(cells), -1)
+        result = np.empty((len(k), n, n), dtype=np.complex128)
+        for start in range(0, len(k), BLOCK):
+            part = slice(start, start + BLOCK)
+            atoms = np.exp(-1j * (k[part] @ self.orbitals_nm.T))
+            periodic = np.exp(-1j * (k[part] @ places.T)) @ flat
+            result[part] = periodic.reshape(-1, n, n)
+            result[part] *= atoms[:, :, None] * atoms[:, None, :].conj()
+        return result.reshape(*kx.shape, n, n)
 
     def periodic_hamiltonian(self, first: Complexes, second: Complexes) -> Complexes:
         """Return sum_R t_mn(R) first(u, R) second(R, v) [eV], shape (n, n, u, v).

@@ -17,11 +17,12 @@ Complexes = npt.NDArray[np.complex128]
 WANNIER_REACH = 5.0
 
 # Polynomials of x / sigma and y / sigma. In reciprocal space they are the same polynomials of
-# -i kx sigma and -i ky sigma, since their terms are of one order and none holds x^2 + y^2.
-LOBES: dict[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[Any]]] = {
-    "s": lambda x, y: np.ones(np.broadcast_shapes(x.shape, y.shape)),
-    "px": lambda x, y: np.sqrt(2) * x,
-    "py": lambda x, y: np.sqrt(2) * y,
+# -i kx sigma and -i ky sigma, since their terms are of one order and none holds x^2 + y^2. They
+# take NumPy arrays and torch tensors.
+LOBES: dict[str, Callable[[Any, Any], Any]] = {
+    "s": lambda x, y: 1.0 + 0.0 * x,
+    "px": lambda x, y: 2**0.5 * x,
+    "py": lambda x, y: 2**0.5 * y,
     "dxy": lambda x, y: 2 * x * y,
     "dx2-y2": lambda x, y: x**2 - y**2,
 }
