@@ -1,6 +1,7 @@
-"""Writing files so that a reader finds the old one or the new one, never a half."""
+"""Writing files and folders so that a reader finds the old one or the new one, never a half."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to, and rename it to `path` at the end.
+
+    What is written may be a file or a folder.
 
     The temporary name keeps the suffix, by which some libraries choose the format. If the block
     fails, `path` stays as it was and nothing is left beside it.
@@ -31,8 +34,17 @@ def replacing(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield temporary
-        temporary.replace(path)
+        if path.is_dir():
+            # A folder cannot be renamed over another one.
+            old = path.with_name(f".{path.stem}.{os.getpid()}.old{path.suffix}")
+            path.replace(old)
+            temporary.replace(path)
+            shutil.rmtree(old)
+        else:
+            temporary.replace(path)
     except BaseException:
-        if temporary.exists():
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        elif temporary.exists():
             temporary.unlink()
         raise

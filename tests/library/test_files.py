@@ -28,3 +28,17 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         interrupted()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_takes_the_place_of_another_whole(tmp_path):
+    for content in ("old", "new"):
+        with replacing(tmp_path / "store") as temporary:
+            temporary.mkdir()
+            (temporary / content).write_text(content)
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["new"]
+    with pytest.raises(RuntimeError), replacing(tmp_path / "store") as temporary:
+        temporary.mkdir()
+        (temporary / "half").write_text("")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.rglob("*")] == ["store", "new"]

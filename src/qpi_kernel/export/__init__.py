@@ -11,16 +11,10 @@ import xarray as xr
 
 from qpi_kernel import __version__
 from qpi_kernel.assessment import Assessment
-from qpi_kernel.export.formats import (
-    ExportError,
-    plain_attrs,
-    to_json,
-    write_fft_tiff,
-    write_gsf,
-    write_map,
-    write_tiff,
-)
+from qpi_kernel.export.formats import ExportError, write_map
 from qpi_kernel.export.methods import methods_text
+from qpi_kernel.export.pictures import write_fft_tiff, write_gsf, write_tiff
+from qpi_kernel.export.plain_values import plain_attrs, to_json
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.figures import result_figure
 from qpi_kernel.qspace import kernel_fft
@@ -54,7 +48,8 @@ def export_result(
     assessment : Assessment, optional
         The verdict on the result; "not assessed" is written without one.
     recipe : mapping, optional
-        JSON-able: how to repeat the extraction; by default its settings and provenance.
+        JSON-able: how to repeat the extraction; by default its settings, the file and sha256 of the
+        measurement and the provenance of the result.
 
     Returns
     -------
@@ -68,7 +63,11 @@ def export_result(
     """
     folder = Path(folder)
     biases = result.kernel["bias"].values
-    recipe = dict(recipe or {"settings": to_dict(result.settings), **result.provenance})
+    if not recipe:
+        facts = result.didv.attrs
+        measured = {"file": facts.get("source"), "sha256": facts.get("sha256")}
+        recipe = {"settings": to_dict(result.settings), "input": measured, **result.provenance}
+    recipe = dict(recipe)
     judged = {
         "verdict": assessment.verdict if assessment else "not assessed",
         # An assessment made by hand may judge no slices.

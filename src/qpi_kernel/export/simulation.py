@@ -6,8 +6,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from qpi_kernel.export.formats import ExportError
-from qpi_kernel.files import replacing
+from qpi_kernel.export.formats import (
+    ExportError,
+    map_arrays,
+    map_dataset,
+    write_dataset,
+    writing,
+)
 from qpi_kernel.simulate.scene import SimulatedMap
 
 
@@ -37,28 +42,19 @@ def write_simulation(simulated: SimulatedMap, path: Path | str) -> Path:
     suffix = path.suffix.lower()
     if suffix not in {".npz", ".nc"}:
         raise ExportError(f"{path.name}: a simulated map is written as .npz or .nc; name it so")
-    try:
+    with writing(path, "the simulated map") as temporary:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            if suffix == ".npz":
-                np.savez_compressed(temporary, **_arrays(simulated))
-            else:
-                _dataset(simulated).to_netcdf(temporary, engine="h5netcdf")
-    except OSError as error:
-        raise ExportError(
-            f"{path}: the simulated map cannot be written there ({error.strerror or error})"
-        ) from None
+        if suffix == ".npz":
+            np.savez_compressed(temporary, **_arrays(simulated))
+        else:
+            write_dataset(_dataset(simulated), temporary)
     return path
 
 
 def _arrays(simulated: SimulatedMap) -> dict[str, Any]:
-    didv, kernel = simulated.didv, simulated.kernel
+    kernel = simulated.kernel
     return {
-        "values": didv.values,
-        "x_nm": didv["x"].values,
-        "y_nm": didv["y"].values,
-        "bias_mV": didv["bias"].values,
-        "units": didv.attrs["units"],
+        **map_arrays(simulated.didv),
         "kernel": kernel.values,
         "kernel_x_nm": kernel["x"].values,
         "kernel_y_nm": kernel["y"].values,
@@ -70,26 +66,15 @@ def _arrays(simulated: SimulatedMap) -> dict[str, Any]:
 
 
 def _dataset(simulated: SimulatedMap) -> xr.Dataset:
-    didv = simulated.didv
-    units = {"units": didv.attrs["units"]}
+    units = {"units": simulated.didv.attrs["units"]}
     kernel = simulated.kernel.rename({"y": "kernel_y", "x": "kernel_x"})
-    return xr.Dataset(
+    return map_dataset(simulated.didv).assign(
         {
-            "didv": (didv.dims, didv.values, didv.attrs),
             "kernel": (kernel.dims, kernel.values, units),
             "scatterers_xy_nm": (("scatterer", "xy"), simulated.scatterers.xy_nm, {"units": "nm"}),
             "weights": ("scatterer", simulated.scatterers.weight),
             "noise": ("bias", simulated.noise, units),
             "ring_q": ("bias", simulated.ring_q, {"units": "1/nm"}),
-        },
-        coords={
-            axis.name: (axis.name, axis.values, axis.attrs)
-            for axis in (
-                didv["bias"],
-                didv["y"],
-                didv["x"],
-                kernel["kernel_y"],
-                kernel["kernel_x"],
-            )
-        },
+            **{dim: (dim, kernel[dim].values, kernel[dim].attrs) for dim in kernel.dims[1:]},
+        }
     )
