@@ -36,6 +36,7 @@ def make_map(
     units: str = "a.u.",
     name: str = "dI/dV",
     attrs: Mapping[str, Any] | None = None,
+    copy: bool = True,
 ) -> xr.DataArray:
     """Build a map from plain arrays.
 
@@ -53,6 +54,8 @@ def make_map(
         Name of the channel.
     attrs : mapping, optional
         Further facts (set point, angle, source file).
+    copy : bool
+        False if nobody else uses `values`: a large grid then needs its memory only once.
 
     Returns
     -------
@@ -82,13 +85,14 @@ def make_map(
         )
     if not np.all(np.isfinite(axes[0])):
         raise MapError("the bias axis has values that are not finite")
-    order = np.argsort(axes[0], kind="stable")
-    array, axes[0] = array[order], axes[0][order]
+    if np.any(np.diff(axes[0]) < 0):
+        order = np.argsort(axes[0], kind="stable")
+        array, axes[0] = array[order], axes[0][order]
     for position in (1, 2):
         if axes[position].size > 1 and axes[position][1] < axes[position][0]:
             array, axes[position] = np.flip(array, position), axes[position][::-1]
     result = xr.DataArray(
-        np.ascontiguousarray(array),
+        np.array(array, order="C", copy=copy or None),
         dims=DIMS,
         coords={
             dim: (dim, axis, {"units": COORDINATE_UNITS[dim]})

@@ -221,7 +221,14 @@ def demo(*, out: Out = Path("demo"), device: Device = "auto") -> None:
     say(f"All files are in {out}: look at {out / 'figure.png'} first.")
 
 
-for command in (qspace, learning.train, learning.bank, learning.evaluate, learning.models):
+for command in (
+    inspecting.info,
+    qspace,
+    learning.train,
+    learning.bank,
+    learning.evaluate,
+    learning.models,
+):
     app.command(command)
 
 

@@ -8,11 +8,16 @@ import xarray as xr
 from qpi_kernel.errors import QpiError
 from qpi_kernel.read import (
     createc,
+    createc_vert,
     gsf,
     gwyddion_gwy,
+    hdf5,
     igor_ibw,
+    igor_pxp,
     matlab,
+    matrix,
     nanonis_3ds,
+    nanonis_dat,
     nanonis_sxm,
     netcdf,
     nexus,
@@ -20,6 +25,9 @@ from qpi_kernel.read import (
     qpi_csv,
     rhk_sm4,
     tiff,
+    wsxm_stp,
+    wsxm_xyz,
+    zarr_store,
 )
 from qpi_kernel.read.recording import Reader, ReadError, Source
 from qpi_kernel.read.select import select_didv, select_topography
@@ -27,41 +35,58 @@ from qpi_kernel.read.select import select_didv, select_topography
 READERS: tuple[Reader, ...] = (
     nanonis_sxm.READER,
     nanonis_3ds.READER,
+    nanonis_dat.READER,
     createc.READER,
+    createc_vert.READER,
+    matrix.READER,
     rhk_sm4.READER,
     igor_ibw.READER,
+    igor_pxp.READER,
     gwyddion_gwy.READER,
+    wsxm_stp.READER,
+    wsxm_xyz.READER,
     numpy_file.READER,
+    zarr_store.READER,
     matlab.READER,
-    nexus.READER,  # before netCDF, which takes every HDF5 file
+    nexus.READER,
     netcdf.READER,
+    hdf5.READER,  # after NeXus and netCDF, since it takes every HDF5 file
     tiff.READER,
     gsf.READER,
     qpi_csv.READER,
 )
+# Enough for every header.
+HEAD_BYTES = 2**20
 
 __all__ = ["READERS", "ReadError", "read_file", "select_didv", "select_topography"]
 
 
-def read_file(path: Path | str, size_nm: tuple[float, float] | None = None) -> xr.Dataset:
+def read_file(
+    path: Path | str, size_nm: tuple[float, float] | None = None, *, lazy: bool = False
+) -> xr.Dataset:
     """Read all channels of a measurement.
 
     Parameters
     ----------
     path : path
-        The file; its format is told by its first bytes, and by its suffix only where they are
-        silent.
+        The file, or the folder of a Zarr store; the format is told by the first bytes, and by the
+        suffix only where they are silent.
     size_nm : (width, height), optional
         Size of the map [nm], for files that state none (.npy, .npz without axes, plain TIFF).
+    lazy : bool
+        Leave the values on disk until they are used, for grids larger than the memory; the
+        channels are then dask arrays (extra ``batch``). Nanonis grids (.3ds) only, others are read
+        at once.
 
     Returns
     -------
     xarray.Dataset
         One variable per channel: (bias, y, x), or (y, x) for what a grid records beside its
         sweeps; float32, bias in mV, y and x in nm, row 0 at the smallest y, NaN where nothing was
-        measured, ``attrs["units"]`` on each. The attributes hold the facts that the file states:
-        format, source, sha256, angle_deg, setpoint_bias_mV, setpoint_current_pA, modulation_mV,
-        date, size_nm, points_measured, points_total, calibrated, and notes for the user.
+        measured, ``attrs["units"]`` on each. Spectra at single points are (bias, point). The
+        attributes hold the facts that the file states: format, source, sha256, angle_deg,
+        setpoint_bias_mV, setpoint_current_pA, modulation_mV, temperature_K, date, size_nm,
+        points_measured, points_total, calibrated, and notes for the user.
 
     Raises
     ------
@@ -70,21 +95,53 @@ def read_file(path: Path | str, size_nm: tuple[float, float] | None = None) -> x
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
+        if path.name in zarr_store.DESCRIPTIONS:
+            path = path.resolve().parent
+        if path.is_dir():
+            lazy, content, sha256 = False, zarr_store.description(path), _sha256_of_folder(path)
+        else:
+            lazy, content, sha256 = _contents(path, lazy)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ReadError(
             f"{path.name}: expected a readable file, found an error ({reason}); check the path"
         ) from None
+    if path.is_dir() and not content:
+        raise ReadError(
+            f"{path.name}: expected a file or a Zarr store, found a directory; choose one of its"
+            " files"
+        )
     reader = _choose(content, path)
-    source = Source(path.name, reader.format, content, size_nm)
+    source = Source(path, reader.format, content, size_nm, lazy)
     try:
         dataset = reader.read(source)
     except ReadError:
         raise
     except QpiError as error:
         raise source.error("a map", str(error), "check how it was recorded") from None
-    return dataset.assign_attrs(sha256=hashlib.sha256(content).hexdigest())
+    return dataset.assign_attrs(sha256=sha256)
+
+
+def _contents(path: Path, lazy: bool) -> tuple[bool, bytes, str]:
+    """Return whether the values stay on disk, the bytes of the file or of its head, its sha256."""
+    with path.open("rb") as file:
+        content = file.read(HEAD_BYTES)
+        lazy = lazy and any(reader.lazy and reader.recognises(content) for reader in READERS)
+        file.seek(0)
+        if lazy:
+            return True, content, hashlib.file_digest(file, "sha256").hexdigest()
+        content = file.read()
+        return False, content, hashlib.sha256(content).hexdigest()
+
+
+def _sha256_of_folder(folder: Path) -> str:
+    """Return the sha256 of the names and contents of all files, in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _choose(content: bytes, path: Path) -> Reader:

@@ -1,17 +1,21 @@
 """Createc images (.dat): a text header, then float32 DAC counts, usually as a zlib stream."""
 
-import re
 import zlib
-from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from qpi_kernel.read.recording import Channel, Reader, Source, build_dataset, integer, number
+from qpi_kernel.read.createc_header import (
+    HEADER_BYTES,
+    VOLT_PER_COUNT,
+    createc_header,
+    date_in_name,
+    temperature_K,
+)
+from qpi_kernel.read.dataset import build_dataset
+from qpi_kernel.read.recording import Channel, Reader, Source, integer, number
 
-HEADER_BYTES = 16384
-VOLT_PER_COUNT = 20 / 2**20  # the 20-bit converters span +-10 V
 # Bits of Channelselectval, from the lowest.
 CHANNELS = ("topography", "current", "dI/dV", "d2I/dV2", "ADC0", "ADC1", "ADC2", "ADC3")
 
@@ -35,13 +39,12 @@ def read(source: Source) -> xr.Dataset:
         If the header or the values are not there.
     """
     if not recognises(source.content):
-        found = (
-            "a Nanonis spectrum (curves at points, not a map)"
-            if source.content.startswith(b"Experiment")
-            else repr(source.content[:16])
+        raise source.error(
+            "a file that begins with [Paramco32], or a Nanonis spectrum",
+            repr(source.content[:16]),
+            "choose an image file",
         )
-        raise source.error("a file that begins with [Paramco32]", found, "choose an image file")
-    header = _header(source.content)
+    header = createc_header(source.content)
     nx, ny = integer(header.get("num.x")) or 0, integer(header.get("num.y")) or 0
     count = integer(header.get("channels")) or 0
     if min(nx, ny, count) < 1:
@@ -84,25 +87,16 @@ def read(source: Source) -> xr.Dataset:
             "setpoint_bias_mV": number(header.get("biasvoltage")),
             "setpoint_current_pA": number(header.get("fblogiset")),
             "modulation_mV": number(header.get("lockinampl")) if lock_in else None,
-            "date": _date(source.name),
+            "temperature_K": temperature_K(header),
+            "date": date_in_name(source.name),
         },
     )
-
-
-def _header(content: bytes) -> dict[str, str]:
-    """Return the entries by every name they go by ("Num.X / Num.X=512"), in lower case."""
-    entries = {}
-    for line in content[:HEADER_BYTES].split(b"DATA\x78")[0].decode("latin-1").splitlines():
-        names, separator, value = line.partition("=")
-        if separator:
-            entries.update(dict.fromkeys((n.strip().lower() for n in names.split(" / ")), value))
-    return entries
 
 
 def _counts(source: Source, shape: tuple[int, int, int]) -> npt.NDArray[np.float32]:
     """Return the DAC counts (channel, row, column); missing values of a cut file are NaN."""
     size = shape[0] * shape[1] * shape[2]
-    source.check_claim(4 * size, ratio=1100)
+    source.check_claim(4 * size)
     # Headers come in several lengths, and folder names in them may hold the word DATA too.
     start = source.content.find(b"DATA\x78")
     if start >= 0:
@@ -132,19 +126,6 @@ def _names(header: dict[str, str], count: int) -> list[str]:
     ]
     both = [*names, *(f"{name} [bwd]" for name in names)]
     return (both if len(both) >= count else [])[:count] or [f"image {i + 1}" for i in range(count)]
-
-
-def _date(name: str) -> str | None:
-    """Return the date that Createc writes into the file name (A200621.160730.dat)."""
-    match = re.search(r"(\d{6})\.(\d{6})", name)
-    try:
-        return (
-            datetime.strptime("".join(match.groups()), "%y%m%d%H%M%S").isoformat()
-            if match
-            else None
-        )
-    except ValueError:
-        return None
 
 
 READER = Reader("Createc image", (".dat",), recognises, read)

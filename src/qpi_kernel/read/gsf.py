@@ -5,7 +5,8 @@ import re
 import numpy as np
 import xarray as xr
 
-from qpi_kernel.read.recording import Channel, Reader, Source, build_dataset, integer, number
+from qpi_kernel.read.dataset import build_dataset
+from qpi_kernel.read.recording import Channel, Reader, Source, integer, number
 
 MAGIC = b"Gwyddion Simple Field 1."
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from qpi_kernel.read.recording import Channel, Reader, Source, build_dataset, number
+from qpi_kernel.read.dataset import build_dataset
+from qpi_kernel.read.recording import Channel, Reader, Source, number
 
 MAGIC, OLD_MAGIC = b"GWYP", b"GWYO"
 SCALARS = {"b": "<B", "c": "<B", "i": "<i", "q": "<q", "d": "<d"}

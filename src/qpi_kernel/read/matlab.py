@@ -14,7 +14,8 @@ import numpy.typing as npt
 import scipy.io
 import xarray as xr
 
-from qpi_kernel.read.recording import Channel, Reader, ReadError, Source, build_dataset
+from qpi_kernel.read.dataset import build_dataset, covered
+from qpi_kernel.read.recording import Channel, Reader, ReadError, Source
 
 MAGIC, MAGIC_HDF5 = b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file"
 HEADER_BYTES, VERSION_5_LITTLE_ENDIAN = 128, b"\0\1IM"
@@ -106,7 +107,7 @@ def _dataset(source: Source, structs: Mapping[str, Mapping[str, Any]]) -> xr.Dat
         source,
         channels,
         bias_mV=None if bias is None else np.round(bias * 1e3, 6),
-        size_nm=None if x is None else (_extent(x), _extent(x)),
+        size_nm=None if x is None else (covered(x), covered(x)),
         axes_nm=None if x is None else (x - x[0], x - x[0]),
         facts={},
         notes=[f"{left_out} maps on another grid were left out"] if left_out else [],
@@ -163,7 +164,7 @@ def _check_sums(source: Source) -> None:
         while data and not inflate.eof:
             claimed += len(inflate.decompress(data, CHUNK_BYTES))
             data = inflate.unconsumed_tail
-        source.check_claim(claimed, ratio=1100)
+        source.check_claim(claimed)
         if not inflate.eof:
             raise source.error("complete variables", "a cut one", "save it again")
         place += 8 + size
@@ -181,17 +182,12 @@ def _load_hdf5(source: Source) -> dict[str, Any]:
                 loaded[name] = load(item, depth + 1)
             elif isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and item.shape:
                 claimed += math.prod(item.shape) * max(item.dtype.itemsize, 8)
-                source.check_claim(claimed, ratio=1100)
+                source.check_claim(claimed)
                 loaded[name] = np.asarray(item[()]).T
         return loaded
 
     with h5py.File(io.BytesIO(source.content), "r") as file:
         return load(file, 0)
-
-
-def _extent(axis: npt.NDArray[np.float64]) -> float:
-    """Return the length that the points of an axis cover, half a pitch beyond both ends."""
-    return round(abs(float(axis[-1] - axis[0])) * axis.size / max(axis.size - 1, 1), 6)
 
 
 READER = Reader("MATLAB", (".mat",), recognises, read)

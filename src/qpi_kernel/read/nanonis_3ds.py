@@ -4,27 +4,21 @@ A record is [fixed parameters][experiment parameters][channel 1 curve][channel 2
 """
 
 import re
-from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from qpi_kernel.read.recording import (
-    Channel,
-    Reader,
-    Source,
-    build_dataset,
-    in_milli,
-    integer,
-    number,
-)
+from qpi_kernel.read.dataset import build_dataset, distinct
+from qpi_kernel.read.nanonis_header import date_of, module_facts, unit_in
+from qpi_kernel.read.nanonis_layout import POSITIONS, layout_of
+from qpi_kernel.read.nanonis_records import Body, load_images
+from qpi_kernel.read.recording import Channel, Reader, Source, integer, number
+from qpi_kernel.read.units import displayed
 
 HEADER_END = b":HEADER_END:"
-# The header gives the frame to seven digits, the points carry float32 noise; size / points and
-# size / (points - 1) differ by far more than a thousandth on any grid a scan can record.
-PITCH_TOLERANCE = 1e-3
-POSITIONS = ("X (m)", "Y (m)")
+POINTS_WITH_BIAS = 64
 
 Array = npt.NDArray[np.float64]
 
@@ -57,7 +51,7 @@ def read(source: Source) -> xr.Dataset:
     sweep = header.get("Sweep Signal", "Bias (V)")
     if "bias" not in sweep.lower():
         raise source.error("a sweep of the bias", f"a sweep of {sweep[:40]}", "choose a bias grid")
-    nx, ny = _dimensions(source, header)
+    shape = _dimensions(source, header)
     points = integer(header.get("Points")) or 0
     names = _names(header.get("Channels", ""))
     parameters = _names(header.get("Fixed parameters", ""))
@@ -69,57 +63,44 @@ def read(source: Source) -> xr.Dataset:
             f"{points} points, {len(names)} channels, {width} parameters",
             "copy the file again",
         )
-    records = _records(source, end, nx * ny, width + points * len(names))
-    columns = {
-        name: records[:, index].reshape(ny, nx).astype(np.float64)
-        for index, name in enumerate(parameters[:width])
-    }
-    curves = records[:, width:].reshape(ny, nx, len(names), points)
-    curves = np.moveaxis(curves, (2, 3), (0, 1))
-
-    frame = _frame(source, header)
+    body = _body(source, end, shape, width + points * len(names))
+    columns = {name: body.column(index) for index, name in enumerate(parameters[:width])}
+    frame = _frame(header)
     notes: list[str] = []
-    rows_backward, rows_fall, pitch = _layout(columns, (ny, nx), frame, notes)
+    bias_mV = np.round(1e3 * _bias_V(source, header, columns, points), 6)
+    layout = layout_of(columns, shape, frame, bool(bias_mV[0] > bias_mV[-1]), notes)
 
-    def place(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        values = values.copy()
-        values[..., rows_backward, :] = values[..., rows_backward, ::-1]
-        return values[..., ::-1, :] if rows_fall else values
-
-    bias_mV = 1e3 * _bias_V(source, header, columns, points)
-    channels = [
-        Channel(name, place(curve), _unit(name)) for name, curve in zip(names, curves, strict=True)
-    ]
+    curves: dict[str, slice] = {}
+    for index, name in enumerate(names):
+        first = width + points * index
+        curves[distinct(name, curves)] = slice(first, first + points)
+    _check_recorded_bias(body, curves, bias_mV, notes)
+    channels = []
+    for name, values in curves.items():
+        factor, units = displayed(unit_in(name))
+        channels.append(Channel(name, load_images(body, values, layout, factor), units))
     channels += _averages(channels)
     channels += [
-        Channel(name, place(column), "m")
+        Channel(name, layout.image(column), "m")
         for name, column in columns.items()
-        if _unit(name) == "m" and name not in POSITIONS and np.isfinite(column).any()
+        if unit_in(name) == "m" and name not in POSITIONS and np.isfinite(column).any()
     ]
-    _check_recorded_bias(channels, bias_mV, notes)
-    setpoint = header.get("Z-Controller>Setpoint") or header.get("Setpoint")
-    unit = header.get("Z-Controller>Setpoint unit", "").strip()
-    current = number(setpoint)
-    modulated = "bias" in header.get("Lock-in>Modulated signal", "").lower()
-    lock_in_on = header.get("Lock-in>Lock-in status", "ON").strip() != "OFF"
+    pitch = layout.pitch_nm
     return build_dataset(
         source,
         channels,
-        bias_mV=np.round(bias_mV, 6),
+        bias_mV=bias_mV[::-1] if layout.bias_falls else bias_mV,
         size_nm=frame and (frame[0], frame[1]),
-        axes_nm=pitch and (np.arange(nx) * pitch[0], np.arange(ny) * pitch[1]),
+        axes_nm=pitch and (np.arange(shape[1]) * pitch[0], np.arange(shape[0]) * pitch[1]),
         facts={
             "angle_deg": frame and frame[2],
-            "setpoint_bias_mV": in_milli(number(header.get("Bias>Bias (V)"))),
-            "setpoint_current_pA": round(current * 1e12, 6)
-            if current is not None and unit == "A"
-            else None,
-            "modulation_mV": in_milli(number(header.get("Lock-in>Amplitude")))
-            if modulated and lock_in_on
-            else None,
-            "date": _date(header),
+            **module_facts(header),
+            "date": date_of(header.get("Start time") or header.get("Date") or ""),
         },
         notes=notes,
+        measured=layout.image(np.arange(shape[0] * shape[1]).reshape(shape) < body.present)
+        if source.lazy
+        else None,
     )
 
 
@@ -137,12 +118,8 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(";") if name.strip()]
 
 
-def _unit(name: str) -> str:
-    units = re.findall(r"\(([^()]*)\)", name)
-    return units[-1].strip() if units else "a.u."
-
-
 def _dimensions(source: Source, header: dict[str, str]) -> tuple[int, int]:
+    """Return the number of rows and of points in a row."""
     found = re.findall(r"\d{1,9}", header.get("Grid dim", ""))
     nx, ny = (int(text) for text in (found if len(found) == 2 else ("0", "0")))
     if min(nx, ny) < 2:
@@ -151,29 +128,27 @@ def _dimensions(source: Source, header: dict[str, str]) -> tuple[int, int]:
             f"Grid dim {header.get('Grid dim', '')[:40]!r} (a line cut is not a map)",
             "choose a grid",
         )
-    return nx, ny
+    return ny, nx
 
 
-def _records(source: Source, end: int, count: int, width: int) -> npt.NDArray[np.float32]:
-    """Return the records (point, value); those missing at the end of the file are NaN."""
-    source.check_claim(4 * count * width, ratio=100)
+def _body(source: Source, end: int, shape: tuple[int, int], width: int) -> Body:
+    """Return the records that the file has room for."""
+    count = shape[0] * shape[1]
+    if not source.lazy:
+        source.check_claim(4 * count * width)
     start = source.content.find(b"\n", end) + 1
-    body = source.content[start:] if start else b""
-    present = min(len(body) // (4 * width), count)
+    found = source.size - start if start else 0
+    present = min(found // (4 * width), count)
     if present == 0:
         raise source.error(
             f"records of {4 * width} bytes per point",
-            f"{len(body)} bytes of values",
+            f"{found} bytes of values",
             "the grid was aborted at its start or the file was cut",
         )
-    records = np.full((count, width), np.nan, dtype=np.float32)
-    records[:present] = np.frombuffer(body, ">f4", present * width).reshape(present, width)
-    return records
+    return Body(source, start, present, width, shape)
 
 
-def _frame(
-    source: Source, header: dict[str, str]
-) -> tuple[float, float, float, float, float] | None:
+def _frame(header: dict[str, str]) -> tuple[float, float, float, float, float] | None:
     """Return width, height [nm], angle [deg] and centre x, y [nm]; None if not stated."""
     cells = header.get("Grid settings", "").split(";")
     values = [number(cell) for cell in (*cells, "", "", "", "", "")[:5]]
@@ -187,62 +162,6 @@ def _frame(
         (x or 0.0) * 1e9,
         (y or 0.0) * 1e9,
     )
-
-
-def _layout(
-    columns: dict[str, Array],
-    shape: tuple[int, int],
-    frame: tuple[float, float, float, float, float] | None,
-    notes: list[str],
-) -> tuple[npt.NDArray[np.bool_], bool, tuple[float, float] | None]:
-    """Return which rows run backwards, whether rows fall in y, and the pitch (dx, dy) [nm].
-
-    In the frame of the scan, turned clockwise by the angle a, a point has u = X cos a - Y sin a
-    along a row and v = X sin a + Y cos a across the rows.
-    """
-    backward = np.zeros(shape[0], dtype=bool)
-    if frame is None or not all(name in columns for name in POSITIONS):
-        if frame is not None:
-            notes.append("no point positions in the file: pitch taken as size / points")
-        return backward, False, None
-    width, height, angle, x0, y0 = frame
-    a = np.deg2rad(angle)
-    x, y = (columns[name] * 1e9 - centre for name, centre in zip(POSITIONS, (x0, y0), strict=True))
-    u, v = x * np.cos(a) - y * np.sin(a), x * np.sin(a) + y * np.cos(a)
-
-    slopes = np.array([_slope(row) for row in u])
-    known = np.isfinite(slopes)
-    backward[known] = slopes[known] < 0
-    # A row with a single point has no direction: serpentine rows repeat by two.
-    for parity in (0, 1):
-        rows = slice(parity, None, 2)
-        if known[rows].any():
-            backward[rows] |= ~known[rows] & (backward[rows].sum() * 2 > known[rows].sum())
-    across = _slope(
-        np.array(
-            [np.mean(row[np.isfinite(row)]) if np.isfinite(row).any() else np.nan for row in v]
-        )
-    )
-    along = float(np.median(np.abs(slopes[known]))) if known.any() else np.nan
-    pitch = (_snap(along, width, shape[1]), _snap(abs(across), height, shape[0]))
-    return backward, bool(across < 0), pitch
-
-
-def _slope(positions: Array) -> float:
-    """Return the mean step of positions, NaN if fewer than two are known."""
-    known = np.flatnonzero(np.isfinite(positions))
-    if known.size < 2:
-        return float("nan")
-    first, last = known[0], known[-1]
-    return float((positions[last] - positions[first]) / (last - first))
-
-
-def _snap(measured: float, size: float, count: int) -> float:
-    """Return the exact pitch that the header means, or the measured one if it means neither."""
-    for exact in (size / count, size / (count - 1)):
-        if abs(measured - exact) < PITCH_TOLERANCE * exact:
-            return exact
-    return measured if np.isfinite(measured) and measured > 0 else size / count
 
 
 def _bias_V(
@@ -291,36 +210,30 @@ def _averages(channels: list[Channel]) -> list[Channel]:
         if re.search(r"\[\d+\]", channel.name):
             sweeps.setdefault(re.sub(r"\[\d+\]", "[AVG]", channel.name), []).append(channel)
     present = {channel.name for channel in channels}
-    return [
-        Channel(name, np.mean([sweep.values for sweep in group], axis=0), group[0].units)
-        for name, group in sweeps.items()
-        if name not in present
-    ]
+    missing = {name: group for name, group in sweeps.items() if name not in present}
+    averages = []
+    for name, group in missing.items():
+        # Written as a sum: NumPy's mean would load what is still on disk.
+        total: Any = sum(sweep.values for sweep in group)
+        averages.append(Channel(name, total / np.float32(len(group)), group[0].units))
+    return averages
 
 
-def _check_recorded_bias(channels: list[Channel], bias_mV: Array, notes: list[str]) -> None:
-    """Say so if a recorded bias is not the bias of the sweep."""
-    span = float(np.ptp(bias_mV))
-    for name, values, units in channels:
-        if not name.lower().startswith("bias") or "[" in name or units != "V":
+def _check_recorded_bias(
+    body: Body, curves: dict[str, slice], bias_mV: Array, notes: list[str]
+) -> None:
+    """Say so if a bias recorded at the first points is not the bias of the sweep."""
+    for name, values in curves.items():
+        if not name.lower().startswith("bias") or "[" in name or unit_in(name) != "V":
             continue
-        finite = np.isfinite(values).all(axis=0)
-        if not finite.any():
-            continue
-        recorded = 1e3 * values[:, finite].mean(axis=1, dtype=np.float64)
-        if np.max(np.abs(recorded - bias_mV)) > 0.05 * span:
+        recorded = 1e3 * body.records[:POINTS_WITH_BIAS, values].astype(np.float64)
+        recorded = recorded[np.isfinite(recorded).all(axis=1)]
+        if recorded.size and np.max(np.abs(recorded.mean(0) - bias_mV)) > 0.05 * np.ptp(bias_mV):
+            first, last = recorded.mean(0)[[0, -1]]
             notes.append(
-                f"{name} was recorded from {recorded[0]:.3g} to {recorded[-1]:.3g} mV, the sweep"
+                f"{name} was recorded from {first:.3g} to {last:.3g} mV, the sweep"
                 f" is stated from {bias_mV[0]:.3g} to {bias_mV[-1]:.3g} mV and is used"
             )
 
 
-def _date(header: dict[str, str]) -> str | None:
-    text = header.get("Start time") or header.get("Date") or ""
-    try:
-        return datetime.strptime(text, "%d.%m.%Y %H:%M:%S").isoformat()
-    except ValueError:
-        return None
-
-
-READER = Reader("Nanonis grid", (".3ds",), recognises, read)
+READER = Reader("Nanonis grid", (".3ds",), recognises, read, lazy=True)

@@ -1,19 +1,11 @@
 """Nanonis images (.sxm): a tagged text header, then big-endian float32 images."""
 
-from datetime import datetime
-
 import numpy as np
 import xarray as xr
 
-from qpi_kernel.read.recording import (
-    Channel,
-    Reader,
-    Source,
-    build_dataset,
-    in_milli,
-    integer,
-    number,
-)
+from qpi_kernel.read.dataset import build_dataset
+from qpi_kernel.read.nanonis_header import date_of, module_facts
+from qpi_kernel.read.recording import Channel, Reader, Source, in_milli, integer, number
 
 HEADER_END = b":SCANIT_END:"
 DATA_MARK = b"\x1a\x04"
@@ -54,7 +46,7 @@ def read(source: Source) -> xr.Dataset:
     if kind != "FLOAT MSBFIRST":
         raise source.error("values of type FLOAT MSBFIRST", kind[:40], "export the scan again")
     traces = _traces(header.get("DATA_INFO", ""))
-    source.check_claim(4 * nx * ny * len(traces), ratio=100)
+    source.check_claim(4 * nx * ny * len(traces))
 
     values = np.full(len(traces) * ny * nx, np.nan, dtype=np.float32)
     body = source.content[start + len(DATA_MARK) :]
@@ -68,7 +60,8 @@ def read(source: Source) -> xr.Dataset:
         for (name, units, backward), image in zip(traces, images, strict=True)
     ]
     extent = [number(text) for text in ([*header.get("SCAN_RANGE", "").split(), "", ""])[:2]]
-    bias_mV = in_milli(number(header.get("BIAS")) or number(header.get("Bias>Bias (V)")))
+    facts = module_facts(header)
+    bias_mV = in_milli(number(header.get("BIAS"))) or facts["setpoint_bias_mV"]
     return build_dataset(
         source,
         channels,
@@ -79,11 +72,10 @@ def read(source: Source) -> xr.Dataset:
         unit_of_progress="rows",
         facts={
             "angle_deg": number(header.get("SCAN_ANGLE")),
+            **facts,
             "setpoint_bias_mV": bias_mV,
-            "setpoint_current_pA": _setpoint_pA(header),
-            "modulation_mV": _modulation_mV(header),
-            "temperature_K": number(header.get("REC_TEMP")) or None,
-            "date": _date(header),
+            "setpoint_current_pA": facts["setpoint_current_pA"] or _controller_pA(header),
+            "date": date_of(f"{header.get('REC_DATE', '').strip()} {header.get('REC_TIME', '')}"),
         },
     )
 
@@ -115,11 +107,8 @@ def _traces(table: str) -> list[tuple[str, str, bool]]:
     return traces
 
 
-def _setpoint_pA(header: dict[str, str]) -> float | None:
-    """Return the set-point current, which stands in the table of the controller or in a tag."""
-    if header.get("Z-Controller>Setpoint unit", "").strip() == "A":
-        value = number(header.get("Z-Controller>Setpoint"))
-        return None if value is None else round(value * 1e12, 6)
+def _controller_pA(header: dict[str, str]) -> float | None:
+    """Return the set-point current in the table of the controller."""
     cells = [line.split("\t") for line in header.get("Z-CONTROLLER", "").splitlines()]
     if len(cells) > 1 and "Setpoint" in cells[0]:
         entry = "".join(cells[1][cells[0].index("Setpoint") :][:1]).strip()
@@ -127,22 +116,6 @@ def _setpoint_pA(header: dict[str, str]) -> float | None:
         if value is not None and entry.endswith("A"):
             return round(value * 1e12, 6)
     return None
-
-
-def _modulation_mV(header: dict[str, str]) -> float | None:
-    """Return the amplitude of the bias modulation while the lock-in was on."""
-    signal = header.get("Lock-in>Modulated signal", "").lower()
-    if "bias" not in signal or header.get("Lock-in>Lock-in status", "ON").strip() == "OFF":
-        return None
-    return in_milli(number(header.get("Lock-in>Amplitude")))
-
-
-def _date(header: dict[str, str]) -> str | None:
-    text = f"{header.get('REC_DATE', '').strip()} {header.get('REC_TIME', '').strip()}"
-    try:
-        return datetime.strptime(text, "%d.%m.%Y %H:%M:%S").isoformat()
-    except ValueError:
-        return None
 
 
 READER = Reader("Nanonis image", (".sxm",), recognises, read)

@@ -9,30 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from qpi_kernel.read.recording import Channel, Reader, ReadError, Source, build_dataset
+from qpi_kernel.read.dataset import build_dataset, build_spectra, covered
+from qpi_kernel.read.recording import Channel, Reader, ReadError, Source
+from qpi_kernel.read.units import millivolts, nanometres
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-NANOMETRES = {
-    "m": 1e9,
-    "meter": 1e9,
-    "metre": 1e9,
-    "nm": 1.0,
-    "nanometer": 1.0,
-    "nanometre": 1.0,
-    "angstrom": 0.1,
-    "Å": 0.1,
-    "pm": 1e-3,
-}
-MILLIVOLTS = {"V": 1e3, "volt": 1e3, "mV": 1.0, "millivolt": 1.0}
-SHORT = {
-    "ampere": "A",
-    "volt": "V",
-    "meter": "m",
-    "metre": "m",
-    "siemens": "S",
-    "ampere / volt": "S",
-    "A/V": "S",
-}
 
 
 def recognises(content: bytes) -> bool:
@@ -49,7 +30,7 @@ def read(source: Source) -> xr.Dataset:
     Raises
     ------
     ReadError
-        If the file is damaged, or its default signal is no map.
+        If the file is damaged, or its default signal is neither a map nor a spectrum.
     """
     try:
         with h5py.File(io.BytesIO(source.content), "r") as file:
@@ -60,6 +41,16 @@ def read(source: Source) -> xr.Dataset:
         # On damaged bytes the HDF5 stack raises nearly anything, from KeyError to RuntimeError.
         raise source.error("NeXus", f"damaged data ({error})"[:120], "copy it again") from None
     kinds = [_kind(axis_name, unit) for axis_name, _, unit in axes]
+    if values.dtype.kind not in "fiu":
+        raise source.error("real values", str(values.dtype), "save real values")
+    if kinds == ["bias"] and values.shape == axes[0][1].shape:
+        return build_spectra(
+            source,
+            [Channel(name, values[:, None], units)],
+            bias_mV=np.round(axes[0][1].astype(np.float64) * (millivolts(axes[0][2]) or 1.0), 6),
+            xy_nm=None,
+            facts={},
+        )
     if sorted(kinds) not in (["x", "y"], ["bias", "x", "y"]) or values.shape != tuple(
         axis.size for _, axis, _ in axes
     ):
@@ -69,19 +60,16 @@ def read(source: Source) -> xr.Dataset:
             f"{name} along {along} ({values.ndim} dimensions)",
             "choose a file whose default signal is a map",
         )
-    if values.dtype.kind not in "fiu":
-        raise source.error("real values", str(values.dtype), "save real values")
-    factors = {"bias": MILLIVOLTS, "x": NANOMETRES, "y": NANOMETRES}
     scaled = {
-        kind: np.asarray(axis, dtype=np.float64) * factors[kind][unit]
+        kind: np.asarray(axis, dtype=np.float64) * (millivolts(unit) or nanometres(unit) or 1.0)
         for kind, (_, axis, unit) in zip(kinds, axes, strict=True)
     }
     order = [kinds.index(kind) for kind in ("bias", "y", "x") if kind in kinds]
     return build_dataset(
         source,
-        [Channel(name, values.transpose(order), SHORT.get(units, units))],
+        [Channel(name, values.transpose(order), units)],
         bias_mV=np.round(scaled["bias"], 6) if "bias" in scaled else None,
-        size_nm=(_extent(scaled["x"]), _extent(scaled["y"])),
+        size_nm=(covered(scaled["x"]), covered(scaled["y"])),
         axes_nm=(scaled["x"], scaled["y"]),
         facts={},
     )
@@ -96,7 +84,7 @@ def _plottable(
     stored = data.get(signal) if data is not None and signal else None
     if not isinstance(stored, h5py.Dataset):
         raise source.error("a default signal", "none", "name it in the attributes of the file")
-    source.check_claim(math.prod(stored.shape) * max(stored.dtype.itemsize, 8), ratio=1100)
+    source.check_claim(math.prod(stored.shape) * max(stored.dtype.itemsize, 8))
     names = [_text(name) for name in np.atleast_1d(data.attrs.get("axes", []))]
     axes = []
     for name in names:
@@ -120,21 +108,16 @@ def _default(group: Any, kind: str) -> Any:
 
 
 def _kind(name: str, unit: str) -> str:
-    if unit in MILLIVOLTS:
+    if millivolts(unit) is not None:
         return "bias"
     letters = {letter for letter in "xy" if letter in name.lower()}
-    return letters.pop() if unit in NANOMETRES and len(letters) == 1 else "other"
+    return letters.pop() if nanometres(unit) is not None and len(letters) == 1 else "other"
 
 
 def _text(value: Any) -> str:
     if isinstance(value, np.ndarray):
         value = value.ravel()[0] if value.size == 1 else b""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
-
-
-def _extent(axis: npt.NDArray[np.float64]) -> float:
-    """Return the length that the points of an axis cover, half a pitch beyond both ends."""
-    return round(abs(float(axis[-1] - axis[0])) * axis.size / max(axis.size - 1, 1), 6)
 
 
 READER = Reader("NeXus", (".nxs", ".h5"), recognises, read)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from qpi_kernel.read.recording import Channel, Reader, ReadError, Source, build_dataset
+from qpi_kernel.read.dataset import build_dataset, covered
+from qpi_kernel.read.recording import Channel, Reader, ReadError, Source
 
 NPY_MAGIC = b"\x93NUMPY"
 NAMES = ("values", "x_nm", "y_nm", "bias_mV", "units")
@@ -65,7 +66,7 @@ def read(source: Source) -> xr.Dataset:
         source,
         [Channel("values", values, str(units) if units is not None else "a.u.")],
         bias_mV=bias_mV,
-        size_nm=None if x is None or y is None else (_extent(x), _extent(y)),
+        size_nm=None if x is None or y is None else (covered(x), covered(y)),
         axes_nm=None if x is None or y is None else (x, y),
         facts={},
     )
@@ -80,7 +81,7 @@ def _arrays(source: Source) -> dict[str, Array]:
         with zipfile.ZipFile(io.BytesIO(source.content)) as archive:
             entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
             for name in NAMES:
-                source.check_claim(entries[name].file_size if name in entries else 0, ratio=1100)
+                source.check_claim(entries[name].file_size if name in entries else 0)
             raw = {name: archive.read(entries[name]) for name in NAMES if name in entries}
     except ReadError:
         raise
@@ -117,13 +118,6 @@ def _axis(source: Source, arrays: dict[str, Array], name: str, count: int) -> Ar
             f"{count} numbers in {name}", f"{axis.dtype} of shape {axis.shape}", f"save {LAYOUT}"
         )
     return axis.astype(np.float64).reshape(-1)
-
-
-def _extent(axis: Array) -> float:
-    """Return the length that the points of an axis cover, half a pitch beyond both ends."""
-    with np.errstate(all="ignore"):
-        extent = abs(float(axis[-1] - axis[0])) * axis.size / max(axis.size - 1, 1)
-    return round(extent, 9)
 
 
 READER = Reader("NumPy arrays", (".npz", ".npy"), recognises, read)

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from qpi_kernel.maps import make_map
-from qpi_kernel.read.recording import Channel, Reader, ReadError, Source, build_dataset
+from qpi_kernel.read.dataset import build_dataset, covered
+from qpi_kernel.read.recording import Channel, Reader, ReadError, Source
 from qpi_kernel.scatterers import Scatterers
 
 FIRST_ROW = re.compile(rb"\s*(\d{1,4})(?:\.0*)?\s*,\s*(\d{1,4})(?:\.0*)?[\s,]*\n\s*[-+.\d]")
@@ -50,7 +51,7 @@ def read(source: Source) -> xr.Dataset:
         Channel(f"observation {place + 1}", _image(source, row, resolution), "a.u.")
         for place, row in enumerate(rows[1:])
     ]
-    edge = _extent(axis_nm)
+    edge = covered(axis_nm)
     return build_dataset(
         source,
         channels,
@@ -90,7 +91,7 @@ def read_public_sample(path: Path | str, observation: int = 1) -> PublicSample:
             f"{path.name}: expected a readable file, found an error ({error.strerror}); check the"
             " path"
         ) from None
-    source = Source(path.name, READER.format, content)
+    source = Source(path, READER.format, content)
     resolution, most, axis_nm, rows = _rows(source)
     if not 1 <= observation < len(rows):
         raise source.error(
@@ -150,11 +151,6 @@ def _image(source: Source, line: bytes, resolution: int) -> npt.NDArray[np.float
             "copy the file again",
         )
     return values.reshape(resolution, resolution).T
-
-
-def _extent(axis: npt.NDArray[np.float64]) -> float:
-    """Return the length that the points of an axis cover, half a pitch beyond both ends."""
-    return round(abs(float(axis[-1] - axis[0])) * axis.size / max(axis.size - 1, 1), 9)
 
 
 READER = Reader("public QPI data set", (".csv",), recognises, read)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from qpi_kernel.read.recording import Channel, Reader, Source, build_dataset
+from qpi_kernel.read.dataset import build_dataset, build_spectra
+from qpi_kernel.read.recording import Channel, Reader, Source
 
 SIGNATURE = "STiMage ".encode("utf-16-le")
 # Types of the objects that the tables of offsets list.
@@ -47,7 +48,7 @@ def recognises(content: bytes) -> bool:
 
 
 def read(source: Source) -> xr.Dataset:
-    """Read the grid of spectra of an RHK file, or else its images.
+    """Read the grid of spectra of an RHK file, or else its images, or else its point spectra.
 
     A negative scale means that the axis runs backwards from its offset: column 0 of most images is
     the right edge and row 0 the top. The points of a grid are placed by their recorded positions.
@@ -56,7 +57,7 @@ def read(source: Source) -> xr.Dataset:
     Raises
     ------
     ReadError
-        If the file is damaged, or holds neither a grid of spectra nor an image.
+        If the file is damaged, or holds neither spectra nor an image.
     """
     try:
         pages = _pages(source)
@@ -69,10 +70,11 @@ def read(source: Source) -> xr.Dataset:
     grids = [page for page in curves if min(page.grid) > 1]
     if grids:
         return _grid(source, grids, len(images))
-    if not images:
-        found = f"{len(curves[0].values)} single spectra" if curves else "neither of them"
-        raise source.error("an image or a grid of spectra", found, "choose a file with a map")
-    return _images(source, images)
+    if images:
+        return _images(source, images)
+    if curves:
+        return _spectra(source, curves)
+    raise source.error("an image or spectra", "neither of them", "choose another file")
 
 
 def _pages(source: Source) -> list[Page]:
@@ -89,7 +91,7 @@ def _pages(source: Source) -> list[Page]:
         if kind in (IMAGE, LINE) and PAGE_HEADER in objects and PAGE_DATA in objects:
             fields = PAGE_HEADER_LAYOUT.unpack_from(content, objects[PAGE_HEADER])
             claimed += 4 * fields[7] * fields[8]
-            source.check_claim(claimed, ratio=100)
+            source.check_claim(claimed)
             pages.append(_page(content, kind, objects, fields))
     return pages
 
@@ -211,16 +213,42 @@ def _bias_mV(page: Page) -> float | None:
     return round(page.bias_V * 1e3, 3) if np.isfinite(page.bias_V) else None
 
 
+def _spectra(source: Source, curves: list[Page]) -> xr.Dataset:
+    first = curves[0]
+    same = [page for page in curves if _sweep(page) == _sweep(first)]
+    if first.x_units != "V":
+        raise source.error(
+            "spectra along a bias in V", first.x_units or "no unit", "choose another file"
+        )
+    positions = first.positions_m
+    return build_spectra(
+        source,
+        [Channel(page.name, page.values.T, page.units or "a.u.") for page in same],
+        bias_mV=_biases_mV(first),
+        xy_nm=1e9 * positions if len(positions) == len(first.values) else None,
+        facts=_facts(first, first.angle_deg),
+        notes=[f"{len(curves) - len(same)} pages with another sweep were left out"]
+        if len(same) < len(curves)
+        else [],
+    )
+
+
+def _sweep(page: Page) -> tuple[object, ...]:
+    return page.values.shape, page.scale, page.offset
+
+
+def _biases_mV(page: Page) -> npt.NDArray[np.float64]:
+    biases: npt.NDArray[np.float64] = np.round(
+        1e3 * (page.offset + page.scale[0] * np.arange(page.values.shape[1])), 4
+    )
+    return biases
+
+
 def _grid(source: Source, grids: list[Page], images: int) -> xr.Dataset:
     first = grids[0]
     (nx, ny), points = first.grid, first.values.shape[1]
-    same = [
-        page
-        for page in grids
-        if (page.grid, page.values.shape, page.scale, page.offset)
-        == (first.grid, first.values.shape, first.scale, first.offset)
-    ]
-    source.check_claim(4 * nx * ny * points * len(same), ratio=100)
+    same = [page for page in grids if (page.grid, _sweep(page)) == (first.grid, _sweep(first))]
+    source.check_claim(4 * nx * ny * points * len(same))
     if first.x_units != "V":
         raise source.error("spectra along a bias in V", first.x_units or "no unit", "choose a map")
     x_step, y_step, steps, angle_deg = _lattice(source, first)
@@ -239,7 +267,7 @@ def _grid(source: Source, grids: list[Page], images: int) -> xr.Dataset:
     return build_dataset(
         source,
         channels,
-        bias_mV=np.round(1e3 * (first.offset + first.scale[0] * np.arange(points)), 4),
+        bias_mV=_biases_mV(first),
         size_nm=(_length_nm(nx * x_step), _length_nm(ny * y_step)),
         facts=_facts(first, angle_deg),
         notes=notes,

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
+from scipy.signal import savgol_filter
 
-from qpi_kernel.maps import make_map
+from qpi_kernel.maps import GRID_TOLERANCE, make_map
 from qpi_kernel.read.recording import ReadError
 
 LOCK_IN = r"\b(lia?|li demod \d+|lock-?in|sr)[ -]?"
@@ -24,6 +26,10 @@ SECOND_HARMONIC = r"[n2-9] ?omega|d2i"
 DERIVATIVE = "derivative of the current (no lock-in channel in the file)"
 TOPOGRAPHY = r"^(topography|topo|z|height)$"
 CURRENT = r"^(current|i)$"
+# Of one measurement: the way back, what Nanonis filtered, single sweeps, frames scanned downwards.
+OTHER_TRACES = r"\[(bwd|filt|down|retrace|\d+)\]"
+# The shortest window that averages noise; wider ones would blur the features of the bands.
+WINDOW_POINTS, DEGREE = 5, 2
 
 
 def select_didv(dataset: xr.Dataset, channel: str | None = None) -> xr.DataArray:
@@ -31,7 +37,9 @@ def select_didv(dataset: xr.Dataset, channel: str | None = None) -> xr.DataArray
 
     A lock-in signal in pA over a modulation amplitude in mV gives nS; without the amplitude it
     stays in pA, and signals in V or % are "a.u.". If a grid has no lock-in channel, dI/dV is the
-    derivative of the current I(V).
+    derivative of the current I(V): the slope of the parabola through five neighbouring points
+    (Savitzky and Golay, doi:10.1021/ac60214a047), or central differences where the biases are not
+    evenly spaced or fewer; ``attrs["derivative"]`` says which.
 
     Parameters
     ----------
@@ -50,8 +58,14 @@ def select_didv(dataset: xr.Dataset, channel: str | None = None) -> xr.DataArray
     Raises
     ------
     ReadError
-        If there is no such channel, or its name stands for several; the message lists them.
+        If there is no such channel, or its name stands for several; the message lists them. Also
+        if the file holds spectra at single points, which are no map.
     """
+    if "point" in dataset.dims:
+        raise ReadError(
+            f"{dataset.attrs.get('source', 'the dataset')}: expected a map, found point spectra of"
+            f" {', '.join(map(str, dataset.data_vars))}; choose a grid or an image"
+        )
     if channel is not None:
         name, reason = find_channel(dataset, channel), "chosen by name"
     else:
@@ -100,7 +114,7 @@ def _plain(name: str) -> str:
 def _forward(dataset: xr.Dataset) -> dict[str, str]:
     """Return {plain name: name} of the forward, unfiltered traces, averages first."""
     names = [str(name) for name in dataset.data_vars]
-    forward = [name for name in names if not re.search(r"\[(bwd|filt|\d+)\]", name.lower())]
+    forward = [name for name in names if not re.search(OTHER_TRACES, name.lower())]
     ordered = sorted(forward or names, key=lambda name: "[avg]" not in name.lower())
     return {name: _plain(re.sub(r"\[.*?\]", "", name)) for name in ordered}
 
@@ -181,7 +195,7 @@ def _setpoint_mV(dataset: xr.Dataset) -> float:
 
 
 def _derivative(dataset: xr.Dataset, name: str, reason: str) -> xr.DataArray:
-    """Return dI/dV [nS] of a current I(V) [pA] by central differences (pA / mV = nS)."""
+    """Return dI/dV [nS] of a current I(V) [pA] (pA / mV = nS)."""
     current = dataset[name]
     bias = current["bias"].values
     if np.any(np.diff(bias) <= 0):
@@ -189,13 +203,29 @@ def _derivative(dataset: xr.Dataset, name: str, reason: str) -> xr.DataArray:
             f"{dataset.attrs.get('source', 'the dataset')}: expected biases that all differ, found"
             " a bias twice, so that the current has no derivative; choose another channel"
         )
+    slopes, derivative = _slopes(current.values, bias)
     calibrated = current.attrs.get("units") == "pA"
     return make_map(
-        np.gradient(current.values.astype(np.float64), bias, axis=0),
+        slopes,
         bias_mV=bias,
         y_nm=current["y"].values,
         x_nm=current["x"].values,
         units="nS" if calibrated else "a.u.",
         name=f"d({name})/dV",
-        attrs=_facts(dataset, name, reason),
+        attrs={**_facts(dataset, name, reason), "derivative": derivative},
+        copy=False,
     )
+
+
+def _slopes(
+    values: npt.NDArray[np.float32], bias_mV: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.floating], str]:
+    """Return the derivative along the bias, and how it was taken."""
+    steps = np.diff(bias_mV)
+    even = float(np.ptp(steps)) <= GRID_TOLERANCE * float(np.mean(steps))
+    if not even or bias_mV.size < WINDOW_POINTS:
+        slopes: npt.NDArray[np.floating] = np.gradient(values, bias_mV, axis=0)
+        return slopes, "central differences"
+    step = float(np.mean(steps))
+    slopes = savgol_filter(values, WINDOW_POINTS, DEGREE, deriv=1, delta=step, axis=0)
+    return slopes, f"Savitzky-Golay, {WINDOW_POINTS} points, degree {DEGREE}"

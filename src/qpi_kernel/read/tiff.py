@@ -10,27 +10,14 @@ import numpy as np
 import tifffile
 import xarray as xr
 
-from qpi_kernel.read.recording import Channel, Reader, ReadError, Source, build_dataset, number
+from qpi_kernel.read.dataset import build_dataset
+from qpi_kernel.read.recording import Channel, Reader, ReadError, Source, number
+from qpi_kernel.read.units import nanometres
 
 # tifffile logs each flaw of a damaged file; without a handler Python would print them all.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-# "\\u00B5m" is how ImageJ escapes the micro sign.
-NANOMETRES = {
-    "nm": 1.0,
-    "nanometer": 1.0,
-    "å": 0.1,
-    "a": 0.1,
-    "angstrom": 0.1,
-    "pm": 1e-3,
-    "µm": 1e3,
-    "μm": 1e3,
-    "\\u00b5m": 1e3,
-    "um": 1e3,
-    "micron": 1e3,
-    "microns": 1e3,
-}
 
 
 def recognises(content: bytes) -> bool:
@@ -53,7 +40,7 @@ def read(source: Source) -> xr.Dataset:
     try:
         with tifffile.TiffFile(io.BytesIO(source.content)) as file:
             series = file.series[0]
-            source.check_claim(math.prod(series.shape) * series.dtype.itemsize, ratio=1100)
+            source.check_claim(math.prod(series.shape) * series.dtype.itemsize)
             values = np.squeeze(series.asarray())
             coloured = "S" in series.axes
             metadata = dict(file.imagej_metadata or {})
@@ -101,7 +88,7 @@ def _ratio(value: Any) -> float | None:
 def _pitch_nm(
     metadata: dict[str, Any], resolution: list[float | None]
 ) -> tuple[float, float] | None:
-    factor = NANOMETRES.get(str(metadata.get("unit", "")).strip().lower())
+    factor = nanometres(str(metadata.get("unit", "")))
     if factor is None or resolution[0] is None or resolution[1] is None:
         return None
     # TIFF stores pixels per unit as a fraction of 32-bit numbers: seven digits are meant.

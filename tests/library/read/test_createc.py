@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from qpi_kernel import ReadError, read_file, select_didv, select_topography
+from qpi_kernel import read_file, select_didv, select_topography
 
 PM_PER_COUNT = 8.79 * 20 / 2**20 * 100
 PA_PER_COUNT = 20 / 2**20 * 1e3
@@ -62,11 +62,6 @@ def test_topography_stands_in_for_the_map(save, createc, top):
     assert didv.attrs["channel"] == "topography"
     assert "the topography stands in" in didv.attrs["channel_reason"]
     np.testing.assert_array_equal(select_topography(dataset), didv)
-
-
-def test_a_spectrum_with_the_same_suffix_is_named(data_dir):
-    with pytest.raises(ReadError, match="Nanonis spectrum"):
-        read_file(data_dir / "formats" / "nanonis_duplicate_headers.dat")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_grid_in_any_order_of_axes(save, nexus, order, default):
 @pytest.mark.parametrize(
     ("values", "axes", "message"),
     [
-        (CUBE[:, 0, 0], [BIAS], r"found didv along bias_voltage \(1 dimensions\)"),
+        (CUBE[0, :, 0], [Y], r"found didv along y \(1 dimensions\)"),
         (CUBE, [BIAS, Y], r"along bias_voltage, y \(3 dimensions\)"),
         (CUBE[0], [Y, ("x", np.arange(7), "V")], "expected a map along x, y"),
         (CUBE[0], [Y, ("x", np.arange(6), "nm")], "expected a map along x, y"),
@@ -46,6 +46,8 @@ def test_signals_that_are_no_map(save, nexus, values, axes, message):
         read_file(save("a.nxs", nexus(values, axes)))
 
 
-def test_real_point_spectrum_is_no_map(data_dir):
-    with pytest.raises(ReadError, match=r"dI_by_dV along bias_voltage.*choose"):
-        read_file(data_dir / "formats" / "nexus_sts.nxs")
+def test_point_spectrum(save, nexus):
+    dataset = read_file(save("a.nxs", nexus(CUBE[:, 2, 3], [BIAS])))
+    assert dataset["didv"].dims == ("bias", "point")
+    np.testing.assert_allclose(dataset["bias"], [-20, 5, 10])
+    np.testing.assert_allclose(dataset["didv"][:, 0], 1e12 * CUBE[::-1, 2, 3], rtol=1e-6)

@@ -115,7 +115,6 @@ def test_unfinished_grid(save, sm4):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"grid": (0, 0)}, "found 35 single spectra"),
         ({"positions": ()}, "fewer than two rows"),
         ({"positions": np.tile(POSITION, (35, 1))}, "points that form none"),
         ({"positions": lattice() ** 2}, "points that form none"),
@@ -171,6 +170,27 @@ def test_real_image(data_dir):
         np.testing.assert_allclose(dataset[name][0], values, rtol=1e-5, atol=1e-6)
 
 
-def test_real_spectra_are_no_map(data_dir):
-    with pytest.raises(ReadError, match="20 single spectra"):
-        read_file(data_dir / "formats" / "rhk_incomplete.sm4")
+def test_point_spectra(save, sm4):
+    page = spectra(grid=(0, 0))
+    page["values"][30:] = 0
+    dataset = read_file(save("a.sm4", sm4(page, {**page, "label": "Current"})))
+    assert list(dataset) == ["LIA Current", "Current"]
+    assert dataset["Current"].dims == ("bias", "point")
+    np.testing.assert_allclose(dataset["bias"], [0, 5, 10], atol=1e-9)
+    np.testing.assert_allclose(dataset["Current"][:, 4], [502, 501, 500], rtol=1e-6)
+    np.testing.assert_allclose(dataset["x"], lattice()[:, 0] * 1e9, rtol=1e-6)
+    assert dataset.attrs["notes"] == ["spectra unfinished: 30 of 35"]
+    with pytest.raises(ReadError, match="found point spectra of LIA Current, Current"):
+        select_didv(dataset)
+
+
+def test_real_point_spectra_agree_with_spym(data_dir):
+    path = data_dir / "formats" / "rhk_incomplete.sm4"
+    dataset = read_file(path)
+    for name, page in zip(dataset, spym_pages(path), strict=False):
+        reference = page.data * float(page.attrs["RHK_Zscale"]) * 1e12
+        measured = np.isfinite(dataset[name].values).all(axis=0)
+        assert measured.sum() == 3
+        np.testing.assert_allclose(
+            dataset[name].values[:, measured], reference[:, measured], rtol=1e-5
+        )
