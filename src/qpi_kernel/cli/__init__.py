@@ -10,7 +10,7 @@ import numpy as np
 from cyclopts import App, CycloptsError, Parameter
 
 from qpi_kernel import __version__
-from qpi_kernel.cli import inspecting, learning
+from qpi_kernel.cli import inspecting, learning, own_crystal
 from qpi_kernel.cli.arguments import Biases, Device, Out, Prepare, Region, Size
 from qpi_kernel.cli.qspace import qspace
 from qpi_kernel.cli.running import run_and_write, say

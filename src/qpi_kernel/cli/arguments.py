@@ -48,6 +48,16 @@ QRange = Annotated[
     tuple[float, float] | None, _listed(2, "LO,HI: wave numbers to look between [1/nm].")
 ]
 Biases = Annotated[tuple[float, ...], _listed(None, "MV[,MV...]: sample biases [mV].")]
+Lattice = Annotated[
+    tuple[float, float, float, float],
+    _listed(4, "X1,Y1,X2,Y2: lattice vectors in the plane of the surface [nm]."),
+]
+Places = Annotated[
+    tuple[float, ...] | None,
+    _listed(
+        None, "X,Y[,X,Y...]: where the orbitals are in the cell, by default at its origin [nm]."
+    ),
+]
 Out = Annotated[Path, Parameter(help="Folder for the results; made if it is not there.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="Where to compute.")]
 Prepare = Annotated[
