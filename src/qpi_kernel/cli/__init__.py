@@ -224,6 +224,7 @@ def demo(*, out: Out = Path("demo"), device: Device = "auto") -> None:
 for command in (
     inspecting.info,
     qspace,
+    own_crystal.simulate_crystal,
     learning.train,
     learning.bank,
     learning.evaluate,
