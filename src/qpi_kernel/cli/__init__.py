@@ -41,7 +41,7 @@ def extract(
     region: Region = None,
     scatterers: str = "auto",
     window: float | None = None,
-    method: Literal["aligned", "wiener", "average"] = "aligned",
+    method: Literal["aligned", "wiener", "sbd", "average"] = "aligned",
     size: Size = None,
     device: Device = "auto",
     seed: int = 0,

@@ -160,12 +160,30 @@ def _conjugate_gradients(
     problem: NormalEquations, prior: Prior, noise: Tensor, rhs: Tensor, steps: int, rtol: float
 ) -> Steps[Tensor]:
     precision = 1 / noise[:, None, None, None] ** 2
-    kernel = (-3, -2, -1)
 
     def apply(u: Tensor) -> Tensor:
         seen = problem.project(problem.forward(prior.root(u)))
         return u + prior.root_transposed(problem.back(seen)) * precision
 
+    return (yield from conjugate_gradients(apply, rhs, steps, rtol))
+
+
+def conjugate_gradients(
+    apply: Callable[[Tensor], Tensor], rhs: Tensor, steps: int, rtol: float
+) -> Steps[Tensor]:
+    """Solve apply(u) = rhs for symmetric positive systems, one for each of the leading dimensions.
+
+    Parameters
+    ----------
+    apply : callable
+        The operator, from (..., n, K, K) to the same shape.
+    rhs : Tensor, shape (..., n, K, K)
+    steps : int
+        At most so many.
+    rtol : float
+        Stop where every residual has fallen to this share of its `rhs`.
+    """
+    kernel = (-3, -2, -1)
     u = torch.zeros_like(rhs)
     rest, direction = rhs.clone(), rhs.clone()
     power = rest.square().sum(kernel, keepdim=True)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from qpi_kernel.settings import settings
 
-Method = Literal["aligned", "wiener", "average"]
+Method = Literal["aligned", "wiener", "sbd", "average"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -16,9 +16,10 @@ class ExtractSettings:
 
     Parameters
     ----------
-    method : {"aligned", "wiener", "average"}
-        Learned prior and posterior; the same linear problem without a learned prior; or the plain
-        average of the map around the scatterers.
+    method : {"aligned", "wiener", "sbd", "average"}
+        Learned prior and posterior; the same linear problem without a learned prior; that with
+        scatterers found by sparse blind deconvolution, if none are given; or the plain average of
+        the map around the scatterers.
     window_nm : float or None
         Side of the kernel window [nm]; None takes eight ripple wavelengths, at most half the map.
     refine : bool

@@ -1,0 +1,291 @@
+"""Sparse blind deconvolution: the scatterers from the map alone, without a learned prior.
+
+    min over |a| = 1, x >= 0 of 1/2 |P(y - a * x)|^2 + lambda sum x + 1/2 |a / rho|^2
+
+The map y is whitened, so that lambda counts standard deviations of a matched filter. Many patches
+of the map are tried as kernels a at once. For falling lambda the activations x are improved by
+FISTA and the kernels by conjugate gradients, and the worse half of the starts is dropped again and
+again. At last the kernel is held, the activations become scatterers between the pixels, and the
+kernel is solved for without the bias of lambda.
+
+The formulation is that of Cheung et al., Nat. Commun. 11, 1081 (2020), on an open canvas wider than
+the map, so that scatterers outside count; the solver is our own. What remains to be done with known
+scatterers is that of every method.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from skimage.feature import peak_local_max
+from torch import Tensor
+
+from qpi_kernel.convolution import (
+    Geometry,
+    activation_spectrum,
+    convolve,
+    correlate,
+    kernel_spectrum,
+    map_spectrum,
+)
+from qpi_kernel.errors import QpiError
+from qpi_kernel.extract.grids import MODEL_WINDOW, Grid, noise_level
+from qpi_kernel.extract.normal_equations import NormalEquations
+from qpi_kernel.extract.posterior import conjugate_gradients
+from qpi_kernel.learn.statistics import radial_weight
+from qpi_kernel.locate import NOTHING_FOUND
+from qpi_kernel.progress import Progress, Steps, drain
+from qpi_kernel.scatterers import Scatterers
+
+# The slices of a stack are mixed to so few that hold most of its signal.
+COMPONENTS = 3
+# Starts alive, values of lambda and FISTA steps for each value, stage by stage.
+STAGES = ((16, 5, 12), (8, 3, 15), (4, 3, 20), (1, 4, 40))
+# lambda falls from a share of the strongest response to LAST_LAMBDA while the kernel is sought. A
+# smaller one would fit noise, but with the kernel held it finds more of the scatterers.
+FIRST_SHARE, LAST_LAMBDA = 0.5, 2.0
+HELD_LAMBDAS, HELD_STEPS, HELD_ROUNDS = (2.0, 1.4, 1.0), 60, 2
+# Steps towards the kernel for given activations: a few on the way, more at the end.
+KERNEL_STEPS, LAST_KERNEL_STEPS = 4, 10
+# A scatterer has at least this share of the typical weight.
+LEAST_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """Kernels (start, component, K, K) of norm 1 and activations (start, *canvas)."""
+
+    kernel: Tensor
+    activation: Tensor
+
+    def only(self, chosen: Tensor) -> "_Guess":
+        return _Guess(self.kernel[chosen], self.activation[chosen])
+
+
+def iter_sbd(grid: Grid, background_degree: int, generator: torch.Generator) -> Steps[Scatterers]:
+    """Find the scatterers of a map together with their kernel.
+
+    Parameters
+    ----------
+    grid : Grid
+        The map. All its biases share the scatterers.
+    background_degree : int
+        Degree of the polynomial background that no kernel has to explain.
+    generator : torch.Generator
+        Of the places where some of the starts are cut from the map.
+
+    Returns
+    -------
+    Steps of Scatterers
+        Positions between the pixels and weights about 1, all of one sign; some may lie outside the
+        map.
+
+    Raises
+    ------
+    QpiError
+        If nothing in the map repeats itself.
+    """
+    whitened = replace(grid, field=_components(grid))
+    problem = whitened.problem(Scatterers(np.zeros((0, 2))), background_degree)
+    problem = replace(problem, field=problem.project(problem.field))
+    guess = _starts(problem, generator)
+    strongest = _response(problem.geometry, guess.kernel, problem.field).amax((-2, -1))
+    total = sum(count for _, count, _ in STAGES)
+    sought = FIRST_SHARE * strongest.clamp(min=LAST_LAMBDA / FIRST_SHARE)
+    fall = (LAST_LAMBDA / sought) ** (1 / max(total - 1, 1))
+    done = 0
+    for starts, count, steps in STAGES:
+        if starts < len(sought):
+            best = torch.argsort(_objective(problem, guess, sought.median()))[:starts]
+            guess, sought, fall = guess.only(best), sought[best], fall[best]
+        for _ in range(count):
+            # What the noise level does not tell (rows, patterns) would be fitted by small ripples.
+            penalty = torch.maximum(sought, LAST_LAMBDA * _misfit(problem, guess))
+            activation = _activated(problem, guess, penalty, steps)
+            guess = _solved(problem, guess.kernel, activation)
+            sought = sought * fall
+            done += 1
+            yield Progress(done / (total + HELD_ROUNDS), "sparse blind deconvolution")
+        guess = _recentred(problem.geometry, guess)
+    for _ in range(HELD_ROUNDS):
+        places, weights = _scatterers(problem, guess)
+        if len(places) == 0:
+            raise QpiError(NOTHING_FOUND)
+        done += 1
+        yield Progress(done / (total + HELD_ROUNDS), "sparse blind deconvolution")
+        guess = _debiased(problem, guess, places, weights)
+    typical = weights.median()
+    sure = (weights / typical).clamp(max=1).cpu().numpy().astype(np.float64)
+    like = Scatterers(np.zeros((len(places), 2)), confidence=sure)
+    return grid.from_pixels(places, weights / typical, like)
+
+
+def _components(grid: Grid) -> Tensor:
+    """Return the maps in units of their noise, of many biases the strongest mixtures."""
+    field = grid.field / noise_level(grid.field, grid.mask)[:, None, None]
+    if len(field) <= COMPONENTS:
+        return field
+    flat = field.flatten(1).double()
+    # Orthonormal mixtures of white noise of variance 1 are white noise of variance 1.
+    _, mixtures = torch.linalg.eigh(flat @ flat.T)
+    return torch.einsum("bc,byx->cyx", mixtures[:, -COMPONENTS:].to(field.dtype), field)
+
+
+def _starts(problem: NormalEquations, generator: torch.Generator) -> _Guess:
+    """Cut kernels out of the map: half of them where it is strongest, half of them anywhere."""
+    geometry, field = problem.geometry, problem.field
+    starts, half = STAGES[0][0], geometry.half
+    strong = torch.nn.functional.avg_pool2d(field, 5, 1, 2).square().sum(0).cpu().numpy()
+    peaks = peak_local_max(strong, min_distance=3, exclude_border=half // 2, num_peaks=starts // 2)
+    room = torch.tensor([geometry.height - half, geometry.width - half])
+    drawn = half // 2 + torch.rand(starts - len(peaks), 2, generator=generator) * room
+    padded = torch.nn.functional.pad(field, (half,) * 4)
+    patches = torch.stack([
+        padded[:, row : row + geometry.window, column : column + geometry.window]
+        for row, column in np.concatenate([peaks, drawn.long().numpy()])
+    ])  # fmt: skip
+    axis = torch.linspace(-1, 1, geometry.window + 2, device=field.device)[1:-1]
+    taper = torch.cos(torch.pi / 2 * axis)
+    nothing = torch.zeros(starts, *geometry.canvas, device=field.device)
+    return _Guess(_normed(patches * taper[:, None] * taper[None, :]), nothing)
+
+
+def _normed(kernel: Tensor) -> Tensor:
+    return kernel / kernel.square().sum((-3, -2, -1), keepdim=True).sqrt().clamp(min=1e-20)
+
+
+def _response(geometry: Geometry, kernel: Tensor, field: Tensor) -> Tensor:
+    """Return the matched filter of each kernel on the canvas, (start, *canvas)."""
+    hits = (kernel_spectrum(geometry, kernel).conj() * map_spectrum(geometry, field)).sum(-3)
+    response: Tensor = torch.fft.irfft2(hits, s=geometry.canvas)
+    return response
+
+
+def _rest(problem: NormalEquations, guess: _Guess) -> Tensor:
+    """Return what the guesses leave unexplained, (start, component, height, width)."""
+    spectrum = torch.fft.rfft2(guess.activation)[:, None]
+    waves = convolve(problem.geometry, spectrum, guess.kernel)
+    return problem.field - problem.project(waves)
+
+
+def _objective(problem: NormalEquations, guess: _Guess, penalty: Tensor) -> Tensor:
+    misfit = _rest(problem, guess).square().sum((-3, -2, -1)) / 2
+    return misfit + penalty * guess.activation.sum((-2, -1))
+
+
+def _misfit(problem: NormalEquations, guess: _Guess) -> Tensor:
+    """Return the residual over the noise, at least 1, of each start."""
+    pixels = problem.mask.sum() * len(problem.field)
+    power = _rest(problem, guess).square().sum((-3, -2, -1)) / pixels
+    return power.sqrt().clamp(min=1.0)
+
+
+def _activated(problem: NormalEquations, guess: _Guess, penalty: Tensor, steps: int) -> Tensor:
+    """Return better activations for the kernels, by FISTA that starts anew where it overshoots."""
+    geometry = problem.geometry
+    transfer = kernel_spectrum(geometry, guess.kernel)
+    largest = transfer.abs().square().sum(1).amax((-2, -1))[:, None, None]
+    threshold = penalty[:, None, None] / largest
+    here = ahead = guess.activation
+    momentum = torch.ones_like(largest)
+    for _ in range(steps):
+        rest = _rest(problem, _Guess(guess.kernel, ahead))
+        hits = (transfer.conj() * map_spectrum(geometry, rest)).sum(1)
+        gradient = torch.fft.irfft2(hits, s=geometry.canvas)
+        after = (ahead + gradient / largest - threshold).clamp(min=0)
+        step = after - here
+        overshot = ((ahead - after) * step).sum((-2, -1), keepdim=True) > 0
+        momentum = torch.where(overshot, torch.ones_like(momentum), momentum)
+        faster = (1 + (1 + 4 * momentum.square()).sqrt()) / 2
+        ahead = after + (momentum - 1) / faster * step
+        here, momentum = after, faster
+    return here
+
+
+def _solved(problem: NormalEquations, kernel: Tensor, activation: Tensor) -> _Guess:
+    """Return the kernels for given activations; activations take up the norm."""
+    spectrum = torch.fft.rfft2(activation)[:, None]
+    power = activation.square().sum((-2, -1))
+    found = _least_squares(problem, kernel, spectrum, power, KERNEL_STEPS)
+    size = found.square().sum((-3, -2, -1)).sqrt()
+    # A start whose activations are all zero yet keeps its kernel for a smaller lambda.
+    alive = (power > 0) & (size > 0)
+    kernel = torch.where(alive[:, None, None, None], _normed(found), kernel)
+    return _Guess(kernel, activation * torch.where(alive, size, 1.0)[:, None, None])
+
+
+def _least_squares(
+    problem: NormalEquations, kernel: Tensor, spectrum: Tensor, power: Tensor, steps: int
+) -> Tensor:
+    """Improve kernels for activations of given spectrum and sum of squares, by a few steps.
+
+    rho falls with distance as ripples do and has the size at which the kernel explains the map.
+    """
+    geometry = problem.geometry
+    weight = radial_weight(geometry.window, MODEL_WINDOW / geometry.window, kernel.device)
+    energy = problem.field.square().sum((-2, -1)) / weight.pow(-2).sum()
+    rho = (energy / power[:, None].clamp(min=1e-6)).sqrt()[..., None, None] / weight
+
+    def apply(whitened: Tensor) -> Tensor:
+        seen = problem.project(convolve(geometry, spectrum, rho * whitened))
+        return whitened + rho * correlate(geometry, spectrum, seen)
+
+    start = kernel / rho
+    rhs = rho * correlate(geometry, spectrum, problem.field) - apply(start)
+    return rho * (start + drain(conjugate_gradients(apply, rhs, steps, 1e-4)))
+
+
+def _recentred(geometry: Geometry, guess: _Guess) -> _Guess:
+    """Move kernels so that they are strongest about the centre, and activations the other way."""
+    window = geometry.window
+    centre = radial_weight(window, MODEL_WINDOW / window, guess.kernel.device).pow(-2)
+    size = (2 * window, 2 * window)
+    power, aim = (
+        torch.fft.rfft2(image, s=size) for image in (guess.kernel.square().sum(1), centre)
+    )
+    score = torch.fft.irfft2(power * aim.conj(), s=size)
+    kernels, activations = [], []
+    for kernel, activation, map_ in zip(guess.kernel, guess.activation, score, strict=True):
+        row, column = (
+            at if at < window else at - 2 * window for at in divmod(int(map_.argmax()), 2 * window)
+        )
+        wide = torch.nn.functional.pad(kernel, (window,) * 4)
+        moved = torch.roll(wide, (-row, -column), (-2, -1))
+        kernels.append(moved[:, window : 2 * window, window : 2 * window])
+        activations.append(torch.roll(activation, (row, column), (-2, -1)))
+    return _Guess(_normed(torch.stack(kernels)), torch.stack(activations))
+
+
+def _scatterers(problem: NormalEquations, guess: _Guess) -> tuple[Tensor, Tensor]:
+    """Return the scatterers for the kernel of the first start: (n, 2) [px] and weights (n,)."""
+    for penalty in HELD_LAMBDAS:
+        last = penalty * _misfit(problem, guess)
+        guess = replace(guess, activation=_activated(problem, guess, last, HELD_STEPS))
+    geometry, half = problem.geometry, problem.geometry.half
+    rolled = torch.roll(guess.activation[0], (half, half), (-2, -1))
+    active = rolled[: geometry.height + 2 * half, : geometry.width + 2 * half]
+    # A scatterer between the pixels shares itself among its neighbours.
+    hill = torch.tensor([1.0, 2.0, 1.0], device=active.device)
+    hills = torch.nn.functional.conv2d(
+        active[None, None], (hill[:, None] * hill)[None, None], padding=1
+    )
+    peaks = peak_local_max(hills[0, 0].cpu().numpy(), min_distance=1, exclude_border=False)
+    around = torch.nn.functional.pad(active, (1, 1, 1, 1)).unfold(0, 3, 1).unfold(1, 3, 1)
+    patches = around[tuple(torch.as_tensor(peaks.copy(), device=active.device).T)]
+    weights = patches.sum((-2, -1))
+    offset = torch.arange(-1, 2, device=active.device, dtype=active.dtype)
+    shift = torch.stack([patches.sum(-1) @ offset, patches.sum(-2) @ offset], -1)
+    places = torch.as_tensor(peaks.copy()).to(active) - half + shift / weights[:, None]
+    # Half of all power lies in scatterers stronger than this, however many faint ones there are.
+    falling = torch.sort(weights, descending=True).values
+    share = falling.square().cumsum(0) / weights.square().sum()
+    typical = falling[share >= 0.5].amax() if len(weights) else 0.0
+    keep = weights > LEAST_SHARE * typical
+    return places[keep], weights[keep]
+
+
+def _debiased(problem: NormalEquations, guess: _Guess, places: Tensor, weights: Tensor) -> _Guess:
+    spectrum = activation_spectrum(problem.geometry, places, weights)[None, None]
+    power = weights.square().sum()[None]
+    found = _least_squares(problem, guess.kernel, spectrum, power, LAST_KERNEL_STEPS)
+    return replace(guess, kernel=_normed(found))
