@@ -2,7 +2,8 @@
 
     python benchmarks/simulator.py [--device cpu|cuda] [--batch 8]
 
-Times are the least of three runs, first calls left out.
+Times are CPU seconds of one core (on a GPU seconds), which other programs on the machine do not
+change; the least of three runs, first calls left out.
 """
 
 import argparse
@@ -35,13 +36,14 @@ AXIS = 0.2 * np.arange(-128, 128)
 PIXELS = np.arange(128.0) - 64
 
 
-def seconds(work: Callable[[], object], repeats: int = 3) -> float:
+def seconds(work: Callable[[], object], device: str = "cpu") -> float:
+    clock = time.process_time if device == "cpu" else time.perf_counter
     work()
     times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
+    for _ in range(3):
+        start = clock()
         work()
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return min(times)
 
 
@@ -105,7 +107,7 @@ def mixed_batch(device: str, size: int) -> None:
         def together(models=models, options=options) -> torch.Tensor:
             return lattice_kernels(models, PIXELS, PIXELS, device=device, **options).cpu()
 
-        spent = np.array([seconds(work, 2) for work in (one_by_one, together)])
+        spent = np.array([seconds(one_by_one), seconds(together, device)])
         total += spent
         print(
             f"| {name} | {size / spent[0]:.1f} | {size / spent[1]:.1f} |"
@@ -120,10 +122,12 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=8)
     arguments = parser.parse_args()
+    torch.set_num_threads(1)
     print(
-        f"{datetime.date.today():%d %B %Y}; {os.cpu_count()} CPU cores, {torch.get_num_threads()}"
-        f" threads of torch on {arguments.device}; Python {platform.python_version()}, NumPy"
-        f" {np.__version__}, SciPy {scipy.__version__}, torch {torch.__version__}.\n"
+        f"`benchmarks/simulator.py`, {datetime.date.today():%d %B %Y}: CPU seconds of one of"
+        f" {os.cpu_count()} cores ({platform.machine()}), torch on {arguments.device}; Python"
+        f" {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, torch"
+        f" {torch.__version__}.\n"
     )
     single_kernels()
     print()
