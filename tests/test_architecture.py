@@ -88,6 +88,7 @@ PUBLIC_NAMES = [
     "normalise",
     "phase_referenced",
     "prepare",
+    "propose_species",
     "q_correlation",
     "radial_average",
     "radial_profile",

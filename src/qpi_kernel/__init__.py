@@ -23,6 +23,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "extract.engine": ["extract_kernel", "iter_extract"],
         "extract.result": ["Extraction"],
         "extract.settings": ["ExtractSettings"],
+        "extract.species": ["propose_species"],
         "figures": ["result_figure"],
         "locate": ["LocateSettings", "iter_locate", "locate_scatterers"],
         "maps": ["MapError", "check_map", "crop", "make_map", "nearest_bias"],

@@ -89,11 +89,11 @@ def iter_rounds(
             if kernel is None and len(scatterers.labels) > 1:
                 # The network is asked for one species at a time: the others must be known roughly.
                 prior = flat_prior(problem)
-                steps = _solve_and_rescale(problem, prior, noise, generator)
+                steps = fit_kernel(problem, prior, noise, generator)
                 kernel, *_ = yield from scaled(steps, 0.0, 0.0)
             shape = learned_prior(model, problem, noise, kernel)
         kernel, widening, noise = yield from scaled(
-            _solve_and_rescale(problem, shape, noise, generator),
+            fit_kernel(problem, shape, noise, generator),
             number / rounds,
             (number + 1) / rounds,
         )
@@ -118,9 +118,16 @@ def iter_rounds(
     return state
 
 
-def _solve_and_rescale(
+def fit_kernel(
     problem: NormalEquations, shape: PriorShape, noise: Tensor, generator: torch.Generator
 ) -> Steps[tuple[Tensor, ...]]:
+    """Solve for the kernels with the scales of prior error and noise that explain the map best.
+
+    Returns
+    -------
+    kernel, widening, noise : Tensor
+        As in `State`.
+    """
     prior = shape.on_window(problem.geometry.window, 1.0)
 
     def work(part: slice) -> Steps[tuple[Tensor, ...]]:

@@ -7,9 +7,10 @@ import pytest
 import torch
 import xarray as xr
 
-from qpi_kernel import ExtractSettings, Scatterers, extract_kernel, make_map
+from qpi_kernel import ExtractSettings, Scatterers, assess, extract_kernel, make_map
 from qpi_kernel.convolution import Geometry, activation_spectrum, convolve
 from qpi_kernel.evaluate import similarity
+from qpi_kernel.extract.species import propose_species
 from qpi_kernel.simulate import continuum
 
 SIZE_NM, PIXELS = 32.0, 128
@@ -108,6 +109,8 @@ def test_without_a_learned_prior_the_species_are_solved_for_together(two):
 def test_averages_are_taken_over_each_species(two):
     means = extract(two, method="average").each_species
     alone = extract(two, two.scatterers.select(two.scatterers.species == 1), method="average")
+    assert alone.parts == ()
+    assert alone.each_species == (alone,)
     np.testing.assert_allclose(means[1].kernel.values, alone.kernel.values, atol=1e-4)
 
 
@@ -132,7 +135,40 @@ def test_species_may_have_any_labels(two, found):
     )
 
 
-def test_one_species_is_its_own_part(two):
-    one = extract(two, Scatterers(two.scatterers.xy_nm), method="wiener")
-    assert one.parts == ()
-    assert one.each_species == (one,)
+def propose(mixture, max_species=4):
+    """Propose species from positions alone, 0.3 px wrong."""
+    rng = np.random.default_rng(5)
+    xy = mixture.scatterers.xy_nm
+    told = Scatterers(xy + 0.3 * PIXEL_NM / np.sqrt(2) * rng.normal(size=xy.shape))
+    return propose_species(mixture.didv, told, max_species, ExtractSettings(window_nm=10.0))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_two_species_are_told_apart(seed):
+    mixture = mixed(waves(0.5), waves(1.7), seed=seed)
+    species, truth = propose(mixture).species, mixture.scatterers.species
+    assert set(species) == {0, 1}
+    assert max(np.mean(species == truth), np.mean(species != truth)) > 0.9
+    assert np.sum(species == 0) >= np.sum(species == 1)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_one_species_is_not_split(seed):
+    assert set(propose(mixed(waves(0.9), seed=seed)).species) == {0}
+
+
+def test_two_kernels_explain_what_one_does_not(two, found):
+    one = assess(extract(two, Scatterers(two.scatterers.xy_nm), method="wiener"))
+    several = assess(found)
+    assert one.verdict != "good"
+    share = "explained_structure"
+    assert several.numbers[share][0] > one.numbers[share][0] + 0.1
+
+
+def test_no_more_species_than_asked_for(two):
+    assert set(propose(two, max_species=1).species) == {0}
+
+
+def test_a_few_scatterers_are_of_one_species(two):
+    few = Scatterers(two.scatterers.xy_nm[:5])
+    assert set(propose_species(two.didv, few).species) == {0}
