@@ -3,7 +3,7 @@
 All of them are in the gauge of the cells, H(k) = sum_R t(R) exp(-i k R), in which G(k) is periodic.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -101,6 +101,7 @@ def torus_green(
     broadening_eV: float,
     cells: int,
     reach: int | None = None,
+    orbitals: Collection[int] | None = None,
 ) -> Complexes:
     """Return G_mn(R) on a torus, shape (cells, cells, n, n) [1/eV].
 
@@ -113,6 +114,8 @@ def torus_green(
         end.
     reach : int, optional
         Keep only -reach <= i, j <= reach, the shape is then (2 reach + 1, 2 reach + 1, n, n).
+    orbitals : collection of int, optional
+        Keep only G from and to these, those of a scatterer; the others are NaN.
 
     Raises
     ------
@@ -125,11 +128,17 @@ def torus_green(
     if reach is not None and 2 * reach + 1 < cells:
         near = np.concatenate([near[: reach + 1], near[-reach:]])
     n = model.orbital_count
-    half = np.empty((n, n, cells, near.size), dtype=np.complex128)
+    kept = np.ones((n, n), dtype=bool)
+    if orbitals is not None:
+        touched = np.isin(np.arange(n), list(orbitals))
+        kept = touched[:, None] | touched
+    half = np.empty((np.count_nonzero(kept), cells, near.size), dtype=np.complex128)
     energy = energy_eV + 1j * broadening_eV
     for rows, green in green_rows(model, energy, np.arange(cells) / cells):
-        half[:, :, rows] = ifft(green, axis=3)[..., near]
-    return np.moveaxis(ifft(half, axis=2)[:, :, near], (0, 1), (2, 3))
+        half[:, rows] = ifft(green[kept], axis=2)[..., near]
+    result = np.full((near.size, near.size, n, n), np.nan, dtype=np.complex128)
+    result[:, :, kept] = np.moveaxis(ifft(half, axis=1)[:, near], 0, 2)
+    return result
 
 
 def group_velocity(model: TightBinding, energy_eV: float, broadening_eV: float) -> float:

@@ -215,7 +215,9 @@ def impurity_kernel(
     }
 
     def seen(energy: float, first: int) -> Floats:
-        green = torus_green(model, energy, broadening_eV, around, half + extent)
+        green = torus_green(
+            model, energy, broadening_eV, around, half + extent, set(sites[:, 2].tolist())
+        )
         scattering = t_matrix(impurity_green(green, impurity), impurity.potential_eV)
         out, back = (
             np.stack([forms[orbitals[m]] @ to[:, m] for m in range(first, first + n)])

@@ -49,6 +49,10 @@ def test_the_part_of_a_torus_is_that_of_the_whole(model):
     near = np.r_[0:4, -3:0]
     np.testing.assert_allclose(part, whole[np.ix_(near, near)], atol=1e-12)
     assert part.shape[:2] == (7, 7)
+    some = torus_green(model, 0.05, 0.03, 16, 3, [0])
+    np.testing.assert_allclose(some[:, :, 0], part[:, :, 0], atol=1e-12)
+    np.testing.assert_allclose(some[:, :, :, 0], part[:, :, :, 0], atol=1e-12)
+    assert np.isnan(some[:, :, 1:, 1:]).all()
 
 
 @EVERY
