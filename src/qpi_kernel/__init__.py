@@ -85,7 +85,8 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "read": ["ReadError", "read_file"],
         "read.qpi_csv": ["PublicSample", "read_public_sample"],
         "read.select": ["select_didv", "select_topography"],
-        "simulate.scene": ["SimulatedMap", "simulate_kernel", "simulate_map"],
+        "simulate.kernel": ["simulate_kernel"],
+        "simulate.scene": ["SimulatedMap", "simulate_map"],
         "scatterers": ["Scatterers", "load_scatterers", "save_scatterers"],
     },
 )

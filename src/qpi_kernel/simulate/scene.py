@@ -1,8 +1,9 @@
 """Maps of many scatterers with the truth beside them."""
 
-import warnings
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,28 +12,28 @@ import xarray as xr
 from scipy.spatial import cKDTree
 
 from qpi_kernel.convolution import Geometry, activation_spectrum, convolve
-from qpi_kernel.errors import QpiError, QpiWarning
-from qpi_kernel.maps import make_map, pixel_nm
+from qpi_kernel.errors import QpiError
+from qpi_kernel.maps import make_map
 from qpi_kernel.scatterers import Scatterers
+from qpi_kernel.settings import to_dict
+from qpi_kernel.simulate.material import Defect
 from qpi_kernel.simulate.materials import MATERIALS, Material, find_material
 from qpi_kernel.simulate.measurement import Measurement, measured_kernel
 from qpi_kernel.simulate.multiple_scattering import foldy_lax
 from qpi_kernel.simulate.nuisance import (
     Nuisance,
     Realism,
-    as_scanned,
-    distorted,
     find_nuisance,
-    margin_px,
+    second_tip,
     spoiled,
+    tip_path,
 )
+from qpi_kernel.simulate.placing import draw_scatterers, of_species, on_lattice
 
 Floats = npt.NDArray[np.float64]
 
 # Cores, which outshine the ripples, are left out of the signal-to-noise ratio.
 CORE_PX = 3.0
-# Scatterers per pixel; discs of 4 px dropped at random jam at 0.044.
-DENSEST = 0.03
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class SimulatedMap:
     didv, clean : xarray.DataArray, (bias, y, x)
         The map with noise and nuisances, and the ripples alone, as scanned [a.u.]; the ripples
         have variance 1.
-    kernel : xarray.DataArray, (bias, y, x)
-        True kernel on a window centred on the scatterer, pixels as in the map [a.u.].
+    kernels : tuple of xarray.DataArray, (bias, y, x)
+        True kernel of each species on a window centred on the scatterer, pixels as in the map
+        [a.u.].
     scatterers : Scatterers
-        All of them, with weights; some lie outside the map.
+        All of them, with weights and species; some lie outside the map.
     noise : array, shape (bias,)
         Standard deviation of the white noise [a.u.].
     ring_q : array, shape (bias,)
@@ -56,68 +58,15 @@ class SimulatedMap:
 
     didv: xr.DataArray
     clean: xr.DataArray
-    kernel: xr.DataArray
+    kernels: tuple[xr.DataArray, ...]
     scatterers: Scatterers
     noise: npt.NDArray[np.float64]
     ring_q: npt.NDArray[np.float64]
 
-
-def simulate_kernel(
-    material: str | Material,
-    *,
-    scatterer: str | None = None,
-    bias_mV: Sequence[float],
-    y_nm: npt.ArrayLike,
-    x_nm: npt.ArrayLike,
-    temperature_K: float = 0.0,
-    modulation_mV: float = 0.0,
-    setpoint_bias_mV: float | None = None,
-    tip_nm: float = 0.0,
-) -> xr.DataArray:
-    """Return the kernel of one scatterer at the origin, (bias, y, x) [1/(eV nm^2)].
-
-    Temperature and modulation are those of `thermal_broadening` and `lockin_broadening`, computed
-    from as many energies as they need; set point and tip are described at `Measurement` and
-    `measured_kernel`. A scatterer is one of those in `Material.scatterers`, by default the first.
-
-    Raises
-    ------
-    QpiError
-        If the material or the scatterer is unknown, there is no bias or an axis has fewer than two
-        points.
-
-    Warns
-    -----
-    QpiWarning
-        If the material does not reach to a bias: the kernel is zero there.
-    """
-    chosen = find_material(material) if isinstance(material, str) else material
-    y, x = np.asarray(y_nm, float), np.asarray(x_nm, float)
-    if y.size < 2 or x.size < 2 or len(bias_mV) == 0:
-        raise QpiError(
-            f"a kernel needs at least one bias and 2 x 2 points, got {len(bias_mV)} and"
-            f" {y.size} x {x.size}"
-        )
-    measurement = Measurement(temperature_K, modulation_mV, setpoint_bias_mV, tip_nm)
-    defect = chosen.scatterer(scatterer)
-    biases = np.asarray(bias_mV, float)
-    known = np.array([chosen.holds_at(bias / 1e3) for bias in biases])
-    planes = np.zeros((biases.size, y.size, x.size))
-    if known.any():
-        planes[known] = measured_kernel(defect.kernel, y, x, biases[known], measurement)
-    if not known.all():
-        low, high = chosen.energies_eV
-        beyond = ", ".join(f"{bias:g}" for bias in biases[~known])
-        warnings.warn(
-            f"{chosen.name} is known from {1e3 * low:g} to {1e3 * high:g} mV: its kernel at"
-            f" {beyond} mV is zero",
-            QpiWarning,
-            stacklevel=2,
-        )
-    return make_map(
-        planes, bias_mV=bias_mV, y_nm=y, x_nm=x, units="1/(eV nm^2)", name="kernel",
-        attrs={"material": chosen.name},
-    )  # fmt: skip
+    @property
+    def kernel(self) -> xr.DataArray:
+        """True kernel of the first species, (bias, y, x) [a.u.]."""
+        return self.kernels[0]
 
 
 def simulate_map(
@@ -132,11 +81,18 @@ def simulate_map(
     seed: int = 0,
     multiple_scattering: bool = False,
     nuisance: Nuisance | Realism = "clean",
+    species: Sequence[str | None] = (None,),
+    mean_weights: Sequence[float] | None = None,
+    lattice_sites: bool = False,
+    temperature_K: float = 0.0,
+    modulation_mV: float = 0.0,
+    setpoint_bias_mV: float | None = None,
+    tip_nm: float = 0.0,
 ) -> SimulatedMap:
     """Simulate a square map of many scatterers.
 
     Kernels add up, as extraction assumes, unless `multiple_scattering` lets waves visit several
-    scatterers.
+    scatterers. All settings stand as JSON in ``attrs["simulation"]`` of the maps.
 
     Parameters
     ----------
@@ -148,7 +104,8 @@ def simulate_map(
     pixels : int
         Pixels along each side.
     scatterers : int or Scatterers
-        Number in the map (as many again per area stand in a margin outside), or the scatterers.
+        Number in the map (as many again per area stand in a margin outside), or the scatterers,
+        whose species count from 0.
     snr : float
         Variance of the clean map outside 3 px of any scatterer over the variance of the white
         noise; inf for none.
@@ -160,13 +117,23 @@ def simulate_map(
     nuisance : Nuisance or {"clean", "lab", "hard"}
         What else a real scan shows. The same seed gives the same scatterers and white noise; drift
         moves the scatterers in the map, and they are returned as they appear.
+    species : sequence of str or None
+        Kind of scatterer of each species, of those in `Material.scatterers`; None is the usual one.
+        Scatterers that are drawn are of all species alike.
+    mean_weights : sequence of float, optional
+        Mean weight of each species, with sign; 1 if not given.
+    lattice_sites : bool
+        Let drawn scatterers stand at their sites of the crystal's lattice, which lies under the map
+        at a random offset; for materials with a crystal.
+    temperature_K, modulation_mV, setpoint_bias_mV, tip_nm
+        As in `simulate_kernel`.
 
     Raises
     ------
     QpiError
         If a size is not positive, a bias lies where the material has no states, the scatterers do
-        not fit into the map, multiple scattering is not known for the material or there is no
-        preset of that name.
+        not fit into the map, a species is not known or has no weight, multiple scattering or
+        lattice sites are not known for the material or there is no preset of that name.
     """
     if not (size_nm > 0 and pixels >= 16 and snr > 0):
         raise QpiError(
@@ -178,120 +145,142 @@ def simulate_map(
         raise QpiError(f"a map needs at least one scatterer, got {count}")
     chosen = find_material(material) if isinstance(material, str) else material
     biases = sorted(float(bias) for bias in bias_mV)
-    for bias in biases:
-        low, high = chosen.energies_eV
-        if not chosen.holds_at(bias / 1e3):
-            raise QpiError(
-                f"{chosen.name} is known from {1e3 * low:g} to {1e3 * high:g} mV;"
-                f" {bias:g} mV lies outside"
-            )
+    _check_biases(chosen, biases)
+    defects = [chosen.scatterer(name) for name in species]
+    weights = [1.0] * len(species) if mean_weights is None else list(mean_weights)
+    if not species or len(weights) != len(species):
+        raise QpiError(f"{len(species)} species need as many mean weights, got {len(weights)}")
     if multiple_scattering and chosen.band is None:
         known = ", ".join(name for name, entry in MATERIALS.items() if entry.band)
         raise QpiError(f"multiple scattering is not known for {chosen.name}; it is for {known}")
-    rng = np.random.default_rng(seed)
-    axis = (np.arange(pixels) + 0.5) * size_nm / pixels
-    points = (
-        scatterers
-        if isinstance(scatterers, Scatterers)
-        else _draw_scatterers(rng, scatterers, size_nm, size_nm / pixels, weight_spread)
-    )
-    # The kernel reaches across the whole map: its window is twice as wide.
-    reach = np.arange(-pixels, pixels + 1) * size_nm / pixels
-    kernel = simulate_kernel(chosen, bias_mV=biases, y_nm=reach, x_nm=reach)
+    if multiple_scattering and len(species) > 1:
+        raise QpiError(f"multiple scattering is known for one species, not for {len(species)}")
+    measurement = Measurement(temperature_K, modulation_mV, setpoint_bias_mV, tip_nm)
     scan = find_nuisance(nuisance)
-    margin = margin_px(scan, pixels)
-    places = ((points.xy_nm - axis[0]) / (size_nm / pixels))[:, ::-1].copy()
+    pixel_nm = float(size_nm) / pixels
+    rng = np.random.default_rng(seed)
+    axis = (np.arange(pixels) + 0.5) * pixel_nm
+    if isinstance(scatterers, Scatterers):
+        points = scatterers
+        if points.species.min() < 0 or points.species.max() >= len(species):
+            raise QpiError(
+                f"species {points.species.max()} of the scatterers is none of the {len(species)}"
+                " that are simulated, which count from 0"
+            )
+    else:
+        points = draw_scatterers(rng, scatterers, size_nm, pixel_nm, weight_spread)
+        placing = np.random.default_rng([seed, *b"placing"])
+        points = of_species(placing, points, weights)
+        if lattice_sites:
+            lattice_nm, sites_nm = _sites(chosen, defects)
+            points = on_lattice(placing, points, lattice_nm, sites_nm)
+
+    # The kernel reaches across the whole map: its window is twice as wide.
+    reach = np.arange(-pixels, pixels + 1.0) * pixel_nm
+    kernels = [
+        measured_kernel(defect.kernel, reach, reach, biases, measurement) for defect in defects
+    ]
+    path, ghost = tip_path(scan, pixels), second_tip(scan, pixel_nm, seed)
+    margin = path.margin_px + (int(np.ceil(np.abs(ghost).max())) + 3 if any(ghost) else 0)
+    places = ((points.xy_nm - axis[0]) / pixel_nm)[:, ::-1].copy()
     # The canvas is periodic: what stands beyond the reach of the kernel would come in elsewhere.
     near = np.all((places > -pixels) & (places < 2 * pixels), axis=1)
     if multiple_scattering and chosen.band is not None:
-        wide_axis = (np.arange(-margin, pixels + margin) + 0.5) * size_nm / pixels
-        wide = np.stack([
-            foldy_lax(
-                wide_axis, wide_axis, bias / 1e3, band=chosen.band, xy_nm=points.xy_nm[near],
-                weight=points.weight[near],
-            )
-            for bias in biases
-        ])  # fmt: skip
+        wide_axis = (np.arange(float(-margin), pixels + margin) + 0.5) * pixel_nm
+        together = partial(
+            foldy_lax, band=chosen.band, xy_nm=points.xy_nm[near], weight=points.weight[near]
+        )
+        wide = measured_kernel(together, wide_axis, wide_axis, biases, measurement)
     else:
-        wide = _add_up(kernel, places + margin, points.weight * near, pixels + 2 * margin)
-    clean = distorted(scan, wide, pixels)
-    if margin:
-        places = as_scanned(scan, places, pixels)
-        xy_nm = axis[0] + places[:, ::-1] * size_nm / pixels
+        wide = np.sum(
+            [
+                _add_up(
+                    kernel, places + margin, points.weight * near * (points.species == number),
+                    pixels + 2 * margin,
+                )
+                for number, kernel in enumerate(kernels)
+            ],
+            axis=0,
+        )  # fmt: skip
+    clean = path.sample(wide, margin)
+    if path.margin_px:
+        places = path.as_scanned(places)
+        xy_nm = axis[0] + places[:, ::-1] * pixel_nm
         points = Scatterers(xy_nm, points.weight, points.species, points.confidence)
 
-    tree = cKDTree(places)
-    rows, columns = np.mgrid[:pixels, :pixels]
-    distance, _ = tree.query(np.column_stack([rows.ravel(), columns.ravel()]))
-    ripples = clean.reshape(len(clean), -1)[:, distance > CORE_PX]
-    if ripples.shape[1] < 16:
-        raise QpiError("the scatterers leave no pixel without a core; ask for fewer")
-    scale = ripples.std(axis=1)[:, None, None]
-    if not near.any() or not scale.all():
+    scale = _ripple_scale(clean, places) if near.any() else np.zeros((1, 1, 1))
+    if not scale.all():
         raise QpiError("the scatterers leave no ripples in the map; move them closer")
     clean = clean / scale
+    ring_q = np.array([chosen.ring_q(bias / 1e3) for bias in biases])
     noise = np.full(len(clean), snr**-0.5)
-    noisy = spoiled(scan, clean, size_nm / pixels, seed)
+    seen = clean
+    if any(ghost):
+        seen = clean + scan.double_tip * path.sample(wide, margin, ghost) / scale
+    noisy = spoiled(scan, seen, pixel_nm, seed, places=places, ring_q=ring_q)
     noisy = noisy + noise[:, None, None] * rng.normal(size=clean.shape)
-    attrs = {"material": chosen.name, "source": f"simulated {chosen.name}", "seed": seed}
+    settings = {
+        "material": chosen.name, "species": list(species), "mean_weights": weights,
+        "size_nm": size_nm, "pixels": pixels, "snr": snr, "weight_spread": weight_spread,
+        "seed": seed, "multiple_scattering": multiple_scattering, "lattice_sites": lattice_sites,
+        "measurement": asdict(measurement), "nuisance": to_dict(scan),
+    }  # fmt: skip
+    attrs = {
+        "material": chosen.name, "source": f"simulated {chosen.name}", "seed": seed,
+        "simulation": json.dumps(settings),
+    }  # fmt: skip
 
-    def as_map(values: npt.NDArray[np.float64], name: str) -> xr.DataArray:
+    def as_map(values: Floats, name: str, along: npt.ArrayLike = axis) -> xr.DataArray:
         return make_map(
-            values, bias_mV=biases, y_nm=axis, x_nm=axis, units="a.u.", name=name, attrs=attrs
+            values, bias_mV=biases, y_nm=along, x_nm=along, units="a.u.", name=name, attrs=attrs
         )
 
-    truth = make_map(
-        kernel.values / scale, bias_mV=biases, y_nm=reach, x_nm=reach, units="a.u.", name="kernel",
-        attrs=attrs,
-    )  # fmt: skip
     return SimulatedMap(
         as_map(noisy, "dI/dV"),
         as_map(clean, "dI/dV without noise"),
-        truth,
+        tuple(as_map(kernel / scale, "kernel", reach) for kernel in kernels),
         points,
         noise,
-        np.array([chosen.ring_q(bias / 1e3) for bias in biases]),
+        ring_q,
     )
 
 
-def _add_up(kernel: xr.DataArray, places: Floats, weight: Floats, pixels: int) -> Floats:
-    geometry = Geometry(pixels, pixels, kernel.sizes["x"])
+def _check_biases(material: Material, biases: Sequence[float]) -> None:
+    if not biases:
+        raise QpiError("a map needs at least one bias")
+    for bias in biases:
+        low, high = material.energies_eV
+        if not material.holds_at(bias / 1e3):
+            raise QpiError(
+                f"{material.name} is known from {1e3 * low:g} to {1e3 * high:g} mV;"
+                f" {bias:g} mV lies outside"
+            )
+
+
+def _sites(material: Material, defects: Sequence[Defect]) -> tuple[Floats, list[Floats]]:
+    """Return the lattice of a material and where in its cell its scatterers have their origin."""
+    if material.crystal is None:
+        raise QpiError(f"{material.name} has no lattice for its scatterers to stand on")
+    model, sites = material.crystal.model, []
+    for defect in defects:
+        on = [(0, 0, 0)] if defect.impurity is None else defect.impurity.sites
+        places = [np.array(site[:2]) @ model.lattice_nm + model.orbitals_nm[site[2]] for site in on]
+        sites.append(np.asarray(np.mean(places, axis=0)))
+    return model.lattice_nm, sites
+
+
+def _ripple_scale(clean: Floats, places: Floats) -> Floats:
+    """Return the standard deviation of each slice outside the cores, (bias, 1, 1)."""
+    rows, columns = np.indices(clean.shape[1:])
+    distance, _ = cKDTree(places).query(np.column_stack([rows.ravel(), columns.ravel()]))
+    ripples = clean.reshape(len(clean), -1)[:, distance > CORE_PX]
+    if ripples.shape[1] < 16:
+        raise QpiError("the scatterers leave no pixel without a core; ask for fewer")
+    return np.asarray(ripples.std(axis=1)[:, None, None])
+
+
+def _add_up(kernel: Floats, places: Floats, weight: Floats, pixels: int) -> Floats:
+    geometry = Geometry(pixels, pixels, kernel.shape[-1])
     spectrum = activation_spectrum(geometry, torch.as_tensor(places), torch.as_tensor(weight))
-    added = convolve(geometry, spectrum, torch.as_tensor(kernel.values.astype(float)))
+    added = convolve(geometry, spectrum, torch.as_tensor(kernel))
     return np.asarray(added.numpy())
-
-
-def crop_kernel(kernel: xr.DataArray, window_nm: float) -> xr.DataArray:
-    """Cut a smaller window, still centred on the scatterer, out of a kernel."""
-    half = round(window_nm / pixel_nm(kernel)[1] / 2 - 0.5)
-    middle = kernel.sizes["x"] // 2
-    part = slice(middle - half, middle + half + 1)
-    return kernel.isel(y=part, x=part)
-
-
-def _draw_scatterers(
-    rng: np.random.Generator, count: int, size_nm: float, pixel: float, weight_spread: float
-) -> Scatterers:
-    """Scatter at random, no two closer than 4 px, on the map and a quarter of it around."""
-    if count > DENSEST * (size_nm / pixel) ** 2:
-        raise QpiError(f"{count} scatterers do not fit into the map 4 px apart; ask for fewer")
-    margin = size_nm / 4
-    outside = round(count * ((size_nm + 2 * margin) ** 2 / size_nm**2 - 1))
-    places = np.empty((count + outside, 2))
-    inside_left, outside_left = count, outside
-    for _ in range(10000 * (count + outside)):
-        if not (inside_left or outside_left):
-            break
-        place = rng.uniform(-margin, size_nm + margin, 2)
-        inside = bool(np.all((place > 0) & (place < size_nm)))
-        if not (inside_left if inside else outside_left):
-            continue
-        drawn = count + outside - inside_left - outside_left
-        if np.any(np.sum((places[:drawn] - place) ** 2, axis=1) < (4 * pixel) ** 2):
-            continue
-        places[drawn] = place
-        inside_left, outside_left = inside_left - inside, outside_left - (not inside)
-    if inside_left or outside_left:
-        raise QpiError(f"{count} scatterers do not fit into the map 4 px apart; ask for fewer")
-    weights = np.clip(1 + weight_spread * rng.normal(size=len(places)), 0.2, None)
-    return Scatterers(places, weights)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from qpi_kernel import QpiError, Scatterers, simulate_map
-from qpi_kernel.simulate.nuisance import REALISM, Nuisance, as_scanned, distorted, margin_px
+from qpi_kernel.simulate.nuisance import REALISM, Nuisance, second_tip, spoiled
 
 SIZE_NM, PIXELS = 32.0, 128
 PIXEL_NM = SIZE_NM / PIXELS
@@ -49,7 +49,7 @@ def test_presets_spoil_more_and_more_and_leave_the_white_noise():
 @pytest.mark.parametrize(
     "amounts",
     [{"flicker": 0.5}, {"line": 0.5}, {"row_offsets": 0.5}, {"background": 0.5},
-     {"bragg": 0.5, "lattice_nm": 0.9}, {"cdw": 0.5}],
+     {"bragg": 0.5, "lattice_nm": 0.9}, {"cdw": 0.5}, {"moire": 0.5}, {"herringbone": 0.5}],
     ids=lambda amounts: next(iter(amounts)),
 )  # fmt: skip
 def test_amplitudes_are_in_units_of_the_ripples(amounts):
@@ -137,8 +137,8 @@ def test_unfinished_rows_are_not_measured():
 
 
 @pytest.mark.parametrize(
-    "amounts", [{"drift_x": 0.04}, {"drift_y": -0.03}, {"shear_deg": 3.0}, {"drift_x": -0.02,
-    "drift_y": 0.03, "shear_deg": -2.0}]
+    "amounts", [{"drift_x": 0.04}, {"drift_y": -0.03}, {"shear_deg": 3.0}, {"creep_x": 0.04,
+    "creep_y": 0.04}, {"drift_x": -0.02, "drift_y": 0.03, "shear_deg": -2.0, "creep_y": -0.02}]
 )  # fmt: skip
 def test_scatterers_are_returned_where_drift_shows_them(amounts):
     points = Scatterers([[7.0, 6.0], [22.0, 9.0], [12.0, 26.0]])
@@ -155,21 +155,75 @@ def test_scatterers_are_returned_where_drift_shows_them(amounts):
     np.testing.assert_allclose(straight.scatterers.xy_nm, points.xy_nm)
 
 
-def test_distortion_shows_the_truth_at_the_places_it_says():
-    scan = Nuisance(drift_x=0.03, drift_y=0.05, shear_deg=2.0)
-    margin = margin_px(scan, PIXELS)
-    rows, columns = np.indices((PIXELS + 2 * margin,) * 2) - margin
-    shown = distorted(scan, np.stack([rows, columns]).astype(float), PIXELS)
-    places = np.array([[30.0, 40.0], [100.0, 10.0]])
-    true = shown[:, places[:, 0].astype(int), places[:, 1].astype(int)].T
-    np.testing.assert_allclose(as_scanned(scan, true, PIXELS), places, atol=1e-6)
-
-
 def test_drift_works_with_multiple_scattering():
     points = Scatterers([[7.0, 6.0], [22.0, 9.0]])
     scene = simulated(scatterers=points, nuisance="hard", multiple_scattering=True)
     assert np.isfinite(scene.clean.values).all()
     assert np.isnan(scene.didv.values).any()
+
+
+def test_a_second_tip_shows_the_map_again_beside_itself():
+    scan = Nuisance(double_tip=0.5, double_tip_nm=2.0)
+    scene = simulated(snr=np.inf, nuisance=scan)
+    row, column = second_tip(scan, PIXEL_NM, 4)
+    assert np.hypot(row, column) * PIXEL_NM == pytest.approx(2.0)
+    ghost = (scene.didv - scene.clean).values[0].astype(float)
+    step = np.exp(
+        2j * np.pi * (np.fft.fftfreq(PIXELS)[:, None] * row + np.fft.fftfreq(PIXELS) * column)
+    )
+    moved = np.fft.ifft2(np.fft.fft2(scene.clean.values[0]) * step).real
+    inner = (slice(16, -16), slice(16, -16))
+    np.testing.assert_allclose(ghost[inner], 0.5 * moved[inner], atol=0.2)
+    assert np.corrcoef(ghost[inner].ravel(), moved[inner].ravel())[0, 1] > 0.999
+    # The kernel is what one tip would see.
+    alone = simulated(snr=np.inf).kernel.values
+    np.testing.assert_allclose(scene.kernel.values, alone, atol=1e-5)
+
+
+def test_the_lock_in_smears_along_the_row_only():
+    point = np.zeros((1, 32, 32))
+    point[0, 10, 12] = 1.0
+    values = spoiled(Nuisance(lockin_s=0.02, pixel_s=0.01), point, PIXEL_NM, 0)[0]
+    stays = np.exp(-0.5)
+    expected = np.where(np.arange(32) >= 12, (1 - stays) * stays ** (np.arange(32.0) - 12), 0)
+    np.testing.assert_allclose(values[10], expected, atol=1e-12)
+    assert np.abs(np.delete(values, 10, axis=0)).max() == 0
+    level = spoiled(Nuisance(lockin_s=0.02), np.full((1, 16, 16), 3.0), PIXEL_NM, 0)
+    np.testing.assert_allclose(level, 3.0)
+
+
+def test_the_feedback_rings_behind_each_scatterer():
+    flat, places = np.zeros((1, 64, 64)), np.array([[30.0, 20.0]])
+    values = spoiled(Nuisance(ringing=0.8, ringing_nm=2.0), flat, PIXEL_NM, 0, places=places)[0]
+    assert np.abs(values[:, :21]).max() == 0
+    assert np.abs(values[36:]).max() < 0.01
+    row = values[30, 20:]
+    # Its first maximum is a quarter of a period behind, its first minimum three quarters.
+    assert row[:8].argmax() == pytest.approx(2, abs=1)
+    assert row.argmin() == pytest.approx(6, abs=1)
+    assert row.max() == pytest.approx(0.8 * np.exp(-0.25 / 1.5), rel=0.1)
+    without = spoiled(Nuisance(ringing=0.8), flat, PIXEL_NM, 0)
+    assert np.abs(without).max() == 0
+
+
+def test_a_step_has_a_terrace_and_standing_waves_of_the_ring():
+    flat, q = np.zeros((2, 128, 128)), np.array([2.0, 4.0])
+    terrace = spoiled(Nuisance(terrace=3.0), flat, PIXEL_NM, 1)
+    assert set(np.unique(terrace)) == {0.0, 3.0}
+    assert 0.1 < (terrace == 3.0).mean() < 0.9
+    waves = spoiled(Nuisance(step_edge=1.0), flat, PIXEL_NM, 1, ring_q=q)
+    edge = np.abs(np.diff(terrace[0], axis=1)).sum(axis=1) > 0
+    assert waves[:, edge].min(axis=(1, 2)) == pytest.approx([-1.0, -1.0], abs=0.1)
+    for plane, wanted in zip(waves, q, strict=True):
+        assert brightest(plane) == pytest.approx(wanted, abs=1.5 * 2 * np.pi / SIZE_NM)
+    assert np.abs(spoiled(Nuisance(step_edge=1.0), flat, PIXEL_NM, 1)).max() == 0
+
+
+def test_a_simulated_map_has_the_step_waves_of_its_band():
+    scene = simulated(bias_mV=[-20.0, 50.0], snr=np.inf, nuisance=Nuisance(step_edge=2.0))
+    waves = (scene.didv - scene.clean).values
+    found = [brightest(plane) for plane in waves]
+    np.testing.assert_allclose(found, scene.ring_q, atol=1.5 * 2 * np.pi / SIZE_NM)
 
 
 def test_what_is_no_nuisance_is_refused():

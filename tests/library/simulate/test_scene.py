@@ -1,8 +1,11 @@
+import json
+
 import numpy as np
 import pytest
 
 from qpi_kernel import QpiError, Scatterers, simulate_kernel, simulate_map
-from qpi_kernel.simulate import MATERIALS, crop_kernel, find_material
+from qpi_kernel.settings import to_dict
+from qpi_kernel.simulate import MATERIALS, REALISM, find_material
 
 
 def simulated(material="ag111", **changes):
@@ -120,15 +123,86 @@ def test_a_scene_that_cannot_be_is_refused(changes, says):
         simulated(**changes)
 
 
-def test_a_kernel_needs_an_area():
-    with pytest.raises(QpiError, match="2 x 2 points"):
-        simulate_kernel("ag111", bias_mV=[0.0], y_nm=[0.0], x_nm=[0.0, 1.0])
+def test_each_species_has_its_own_kernel():
+    names, at = ("scalar", "site-b"), np.array([[6.0, 6.0], [14.0, 13.0]])
+    wanted = {"bias_mV": [300.0], "size_nm": 20.0, "pixels": 96, "snr": np.inf}
+    both = simulate_map(
+        "graphene", scatterers=Scatterers(at, species=[0, 1]), species=names, **wanted
+    )
+    assert len(both.kernels) == 2
+    turned = both.kernels[1].values[0, ::-1, ::-1]
+    np.testing.assert_allclose(turned, both.kernels[0].values[0], atol=2e-3 * np.abs(turned).max())
+    alone = [
+        simulate_map("graphene", scatterers=Scatterers(at[[n]]), species=names[n : n + 1], **wanted)
+        for n in (0, 1)
+    ]
+    scales = [both.kernels[n].values.max() / alone[n].kernel.values.max() for n in (0, 1)]
+    total = sum(scene.clean.values * scale for scene, scale in zip(alone, scales, strict=True))
+    np.testing.assert_allclose(both.clean.values, total, atol=1e-4 * np.abs(total).max())
 
 
-def test_a_cropped_kernel_stays_centred():
-    kernel = simulated().kernel
-    small = crop_kernel(kernel, 6.0)
-    assert small.sizes["x"] % 2 == 1
-    assert small["x"].values[small.sizes["x"] // 2] == pytest.approx(0, abs=1e-9)
-    assert small["x"].values[-1] - small["x"].values[0] == pytest.approx(6.0, abs=0.4)
-    assert float(np.abs(small.values).max()) == float(np.abs(kernel.values).max())
+def test_drawn_scatterers_are_of_all_species_with_their_signs():
+    scene = simulated("graphene", bias_mV=[300.0], species=("scalar", "site-b"),
+                      mean_weights=(1.0, -0.5), scatterers=20, pixels=96)  # fmt: skip
+    weights, species = scene.scatterers.weight, scene.scatterers.species
+    assert weights[species == 0].min() > 0 > weights[species == 1].max()
+
+
+def test_scatterers_stand_on_their_sublattices():
+    scene = simulated("graphene", bias_mV=[300.0], species=("scalar", "site-b"),
+                      lattice_sites=True, scatterers=20, pixels=96)  # fmt: skip
+    crystal = MATERIALS["graphene"].crystal.model
+    sites = crystal.orbitals_nm[[0, 1]][scene.scatterers.species]
+    origins = scene.scatterers.xy_nm - sites
+    cells = (origins - origins[0]) @ np.linalg.inv(crystal.lattice_nm)
+    np.testing.assert_allclose(cells, np.rint(cells), atol=1e-6)
+
+
+def test_the_instrument_is_the_same_for_kernel_and_map():
+    seen = {"temperature_K": 30.0, "modulation_mV": 5.0, "setpoint_bias_mV": 100.0, "tip_nm": 0.3}
+    scene = simulated(bias_mV=[20.0, 60.0], **seen)
+    axis = scene.kernel["x"].values
+    expected = simulate_kernel("ag111", bias_mV=[20.0, 60.0], y_nm=axis, x_nm=axis, **seen).values
+    ratio = np.sum(scene.kernel.values * expected, (1, 2)) / np.sum(expected**2, (1, 2))
+    np.testing.assert_allclose(
+        scene.kernel.values, expected * ratio[:, None, None], atol=1e-4 * scene.kernel.values.max()
+    )
+    sharp = simulated(bias_mV=[20.0, 60.0]).kernel.values
+    assert (
+        np.abs(sharp / sharp.max() - scene.kernel.values / scene.kernel.values.max()).max() > 0.01
+    )
+
+
+def test_multiple_scattering_is_seen_by_the_same_instrument():
+    # On a pixel, for between them the convolution has to interpolate the core.
+    one = Scatterers([[32.5 * 20 / 64] * 2])
+    summed, solved = (
+        simulated(scatterers=one, snr=np.inf, temperature_K=30.0, tip_nm=0.3,
+                  multiple_scattering=exact)
+        for exact in (False, True)
+    )  # fmt: skip
+    np.testing.assert_allclose(solved.clean.values, summed.clean.values, atol=0.005)
+
+
+def test_a_map_says_how_it_was_made():
+    scene = simulated(nuisance="lab", snr=5.0, temperature_K=4.2, species=("weak",))
+    told = json.loads(scene.didv.attrs["simulation"])
+    assert told["nuisance"] == to_dict(REALISM["lab"])
+    assert told["measurement"]["temperature_K"] == 4.2
+    assert (told["snr"], told["seed"], told["species"]) == (5.0, 4, ["weak"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"species": ()}, "0 species"),
+        ({"species": (None, None), "mean_weights": (1.0,)}, "2 species need as many mean weights"),
+        ({"species": ("vacancy",)}, "unknown scatterer of ag111"),
+        ({"scatterers": Scatterers([[9.0, 9.0]], species=[1])}, "species 1 of the scatterers"),
+        ({"lattice_sites": True}, "ag111 has no lattice"),
+        ({"multiple_scattering": True, "species": (None, None)}, "one species, not for 2"),
+    ],
+)
+def test_species_that_cannot_be_are_refused(changes, says):
+    with pytest.raises(QpiError, match=says):
+        simulated(**changes)
