@@ -33,7 +33,7 @@ def displacement_field(
 
     are unwrapped, and d = [Q]^-1 (phi - <phi>). The sum is repeated with the phases found so far
     taken out, which undoes its bias at the borders and where d bends. A plane in phi belongs to the
-    mean lattice: `lattice_matrix` corrects that part.
+    mean lattice, which `lattice_matrix` can set right afterwards.
 
     Parameters
     ----------

@@ -29,23 +29,23 @@ class DistortionSettings:
         How far it drifts along y [nm].
     shear_deg : float
         How far the slow scan axis leans towards the fast one [deg].
-    lattice : {"none", "square", "hexagonal"}
-        Make the Bragg peaks those of this lattice by a linear map.
-    lattice_nm : float or None
-        Lattice constant [nm]; None keeps the measured area of the unit cell.
     lawler_fujita : bool
         Take the displacement field of the lattice away.
     smoothing_nm : float or None
         Distance over which the phase of the lattice is averaged [nm]; None takes three periods.
+    lattice : {"none", "square", "hexagonal"}
+        Make the Bragg peaks those of this lattice by a linear map.
+    lattice_nm : float or None
+        Lattice constant [nm]; None keeps the measured area of the unit cell.
     """
 
     drift_x_nm: Annotated[float, Field(ge=-100, le=100)] = 0.0
     drift_y_nm: Annotated[float, Field(ge=-100, le=100)] = 0.0
     shear_deg: Annotated[float, Field(ge=-30, le=30)] = 0.0
-    lattice: Literal["none", "square", "hexagonal"] = "none"
-    lattice_nm: Annotated[float, Field(gt=0, le=10)] | None = None
     lawler_fujita: bool = False
     smoothing_nm: Annotated[float, Field(gt=0, le=100)] | None = None
+    lattice: Literal["none", "square", "hexagonal"] = "none"
+    lattice_nm: Annotated[float, Field(gt=0, le=10)] | None = None
 
 
 @settings

@@ -9,6 +9,8 @@ from qpi_kernel import (
     Scatterers,
     average_traces,
     despike,
+    displacement_field,
+    find_bragg_peaks,
     level,
     level_rows,
     make_map,
@@ -25,7 +27,7 @@ from qpi_kernel.preprocess.settings import DistortionSettings
 from qpi_kernel.qspace import ring_radius
 from qpi_kernel.settings import from_dict, to_dict
 from qpi_kernel.simulate import simulate_kernel
-from tests.library.preprocess.conftest import frame, lattice_of, map_of, smooth_field
+from tests.library.preprocess.conftest import LENGTH, frame, lattice_of, map_of, smooth_field
 
 STEPS = {
     "level": level,
@@ -94,7 +96,7 @@ def test_every_setting_is_a_recorded_step_and_off_unless_asked_for():
     )
     assert from_dict(PrepareSettings, to_dict(settings)) == settings
     words = prepare(didv, settings, beside).attrs["prepared"]
-    expected = "averaged normalised outlier streaks hum surface median drift set displacement what"
+    expected = "averaged normalised outlier streaks hum surface median drift displacement set what"
     assert [step.split()[0] for step in words] == [*expected.split(), "resampled"]
     assert len(prepare(didv, None, beside).attrs["prepared"]) == 1
 
@@ -117,6 +119,18 @@ def test_the_lattice_of_the_topography_straightens_all_biases():
         assert np.abs(plane - wave)[inner].std() < 0.3 * np.abs(before - wave)[inner].std()
     with pytest.raises(PreprocessError, match=r"no Bragg peaks of a lattice of 0\.4 nm stand out"):
         prepare(bare, settings)
+
+
+def test_a_creeping_sheared_lattice_becomes_the_known_one():
+    x, y = frame()
+    shift = smooth_field() + np.array([0.03 * y + 0.02 * x, -0.05 * y])
+    topography = map_of(lattice_of("hexagonal", x + shift[0], y + shift[1]))
+    distortion = DistortionSettings(lawler_fujita=True, lattice="hexagonal", lattice_nm=0.4)
+    result = prepare(topography, PrepareSettings(distortion=distortion))
+    peaks = find_bragg_peaks(result, "hexagonal")
+    np.testing.assert_allclose(np.hypot(*peaks.T), LENGTH["hexagonal"], rtol=1e-3)
+    left = displacement_field(result, peaks).values
+    assert np.sqrt(np.mean(np.sum(left**2, axis=0))) < 0.01
 
 
 def test_the_ring_of_a_kernel_survives_the_preparation():
