@@ -15,7 +15,7 @@ from qpi_kernel.settings import from_dict
 T = TypeVar("T")
 AUTOMATIC = "automatic"
 OFF = "none"
-UNITS = ("nm", "mV", "meV", "px")
+UNITS = {"per_nm": "1/nm", "nm": "nm", "mV": "mV", "meV": "meV", "px": "px", "deg": "°"}
 LARGEST = 1e6
 
 
@@ -73,9 +73,9 @@ def parameter_notes(cls: type) -> dict[str, str]:
 
 
 def _label(name: str) -> tuple[str, str]:
-    words = name.split("_")
-    unit = words.pop() if words[-1] in UNITS else ""
-    return " ".join(words).capitalize(), unit
+    suffix = next((each for each in UNITS if name.endswith(f"_{each}")), "")
+    words = name.removesuffix(f"_{suffix}").replace("_", " ")
+    return words[:1].upper() + words[1:], UNITS.get(suffix, "")
 
 
 def _field_widget(schema: Mapping[str, Any], unit: str, none_text: str) -> Any:

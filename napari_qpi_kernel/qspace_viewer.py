@@ -1,10 +1,11 @@
 """The second viewer, for q space: a transform in 1/nm is invisible beside a map in nm."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import napari
-from napari.layers import Layer
+import numpy as np
+from napari.layers import Image, Layer
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_qpi_kernel.bridge import KEY, REACH, LayerData, bias_at, show_y_up
@@ -20,8 +21,8 @@ NOTE = "F(q) about the scatterer,\nq = 2π / wavelength [1/nm]"
 _open: "WeakKeyDictionary[Viewer, Viewer]" = WeakKeyDictionary()
 
 
-def show_in_q_viewer(viewer: "Viewer", owner: QWidget, data: LayerData) -> Layer:
-    """Add a layer to the q viewer of `viewer`, opening it the first time or after it was closed.
+def show_in_q_viewer(viewer: "Viewer", owner: QWidget, *data: LayerData) -> Layer:
+    """Add layers to the q viewer of `viewer`, opening it the first time or after it was closed.
 
     Parameters
     ----------
@@ -29,20 +30,50 @@ def show_in_q_viewer(viewer: "Viewer", owner: QWidget, data: LayerData) -> Layer
         The viewer of the map; the two share the energy, and close together.
     owner : QWidget
         A dock in the window of `viewer`.
-    data : tuple
-        The layer, with axes in 1/nm.
+    *data : tuple
+        The layers, with axes in 1/nm; the first decides how far in q to look.
+
+    Returns
+    -------
+    Layer
+        The first of them.
     """
     q_viewer = _open.get(viewer) or _new_viewer(viewer, owner)
     for layer in q_viewer.layers:
-        layer.visible = False
-    layer = q_viewer.add_layer(Layer.create(*data))
+        layer.visible = layer.visible and not isinstance(layer, Image)
+    shown = []
+    for place, each in enumerate(data):
+        # Below the line and the zone, which are drawn over every transform.
+        images = [at for at, layer in enumerate(q_viewer.layers) if isinstance(layer, Image)]
+        layer = Layer.create(*each)
+        q_viewer.layers.insert(max(images, default=-1) + 1, layer)
+        shown.append(layer)
+        if place == 0:
+            _look_at(q_viewer, layer)
+    _follow_energy(viewer, q_viewer)
+    return shown[0]
+
+
+def q_viewer_of(viewer: "Viewer") -> Any:
+    """Return the open q viewer of a viewer, or None."""
+    return _open.get(viewer)
+
+
+def shown_reach(q_viewer: "Viewer") -> float:
+    """Return how far in q the topmost transform shown is looked at [1/nm]."""
+    layers = [each for each in q_viewer.layers if isinstance(each, Image) and each.visible]
+    if not layers:
+        return 1.0
+    reach = layers[-1].metadata.get(KEY, {}).get(REACH)
+    return float(reach or np.max(np.abs(layers[-1].extent.world[:, -2:])))
+
+
+def _look_at(q_viewer: "Viewer", layer: Layer) -> None:
     q_viewer.reset_view()
     reach = layer.metadata.get(KEY, {}).get(REACH)
     if reach:
         whole = layer.extent.world[1][-1]
         q_viewer.scene.camera.zoom *= max(whole / reach, 1.0)
-    _follow_energy(viewer, q_viewer)
-    return layer
 
 
 def _new_viewer(viewer: "Viewer", owner: QWidget) -> "Viewer":
@@ -50,6 +81,7 @@ def _new_viewer(viewer: "Viewer", owner: QWidget) -> "Viewer":
     show_y_up(q_viewer)
     q_viewer.canvas.overlays.scale_bar.visible = True
     note = QLabel(NOTE)
+    note.setToolTip("Wave vector and wavelength under the mouse pointer [1/nm, nm]")
     q_viewer.window.add_dock_widget(note, name="q space", area="left")
     _open[viewer] = q_viewer
     note.destroyed.connect(lambda: _open.pop(viewer, None))
@@ -58,18 +90,44 @@ def _new_viewer(viewer: "Viewer", owner: QWidget) -> "Viewer":
         top = top.parentWidget()
     top.destroyed.connect(lambda: _close(viewer))
     follow(viewer.dims.events.point, lambda _: _follow_energy(viewer, q_viewer), note)
+    follow(q_viewer.dims.events.point, lambda _: _lead_energy(viewer, q_viewer), note)
+
+    def read_q(_: Any, event: Any) -> None:
+        note.setText(_q_text(event.position))
+
+    q_viewer.mouse_move_callbacks.append(read_q)
     return q_viewer
+
+
+def _q_text(position: Any) -> str:
+    """Return wave vector, wave number and wavelength at a place in the q viewer."""
+    qy, qx = (float(each) for each in position[-2:])
+    q = float(np.hypot(qy, qx))
+    wave = f"λ = {2 * np.pi / q:.2f} nm" if q > 0 else "λ = ∞"
+    return f"q = ({qx:.2f}, {qy:.2f}) 1/nm\n|q| = {q:.2f} 1/nm, {wave}"
 
 
 def _follow_energy(viewer: "Viewer", q_viewer: "Viewer") -> None:
     """Show the transform at the energy at which the map is shown."""
-    if q_viewer.dims.ndim == viewer.dims.ndim == 3:
-        q_viewer.dims.set_point(0, viewer.dims.point[0])
-    shown = [each for each in q_viewer.layers if each.visible and KEY in each.metadata]
+    _share_energy(viewer, q_viewer)
+    shown = [each for each in q_viewer.layers if each.visible and isinstance(each, Image)]
     bias = bias_at(shown[-1], q_viewer.dims.point) if shown else None
     overlay = q_viewer.canvas.overlays.text
     overlay.text = "" if bias is None else f"E = {bias:.1f} mV"
     overlay.visible = bool(overlay.text)
+
+
+def _lead_energy(viewer: "Viewer", q_viewer: "Viewer") -> None:
+    """Show the map at the energy at which the transform is shown."""
+    _share_energy(q_viewer, viewer)
+
+
+def _share_energy(leader: "Viewer", follower: "Viewer") -> None:
+    if leader.dims.ndim == follower.dims.ndim == 3:
+        step = follower.dims.range[0].step
+        # The follower rounds to its own slices, and must not answer with what it made of it.
+        if abs(leader.dims.point[0] - follower.dims.point[0]) > 0.51 * step:
+            follower.dims.set_point(0, leader.dims.point[0])
 
 
 def _close(viewer: "Viewer") -> None:

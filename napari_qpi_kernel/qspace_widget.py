@@ -1,99 +1,271 @@
-"""The dock "q-space": the transform of a kernel or of a whole map, in the q viewer."""
+"""The dock "q-space": transforms in the q viewer, curves with maxima and bands, the lattice."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Layer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QPushButton, QWidget
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
 
-from napari_qpi_kernel.bridge import KEY, LayerData, layer_attributes, map_arguments, map_to_layer
-from napari_qpi_kernel.fourier import LOG, PARTS, fft_part
+from napari_qpi_kernel.bridge import LayerData, bias_at, layer_attributes, map_arguments
+from napari_qpi_kernel.column import Column
 from napari_qpi_kernel.job import Job, report
-from napari_qpi_kernel.layer_choice import LayerChoice
-from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
-from napari_qpi_kernel.result_layers import SIGNED
+from napari_qpi_kernel.layer_choice import follow
+from napari_qpi_kernel.qspace_jobs import (
+    Curves,
+    Subject,
+    iter_bragg,
+    iter_curves,
+    iter_export_curves,
+    iter_transform,
+    iter_zone,
+)
+from napari_qpi_kernel.qspace_overlays import cut_layer, draw_cut, line_of, show_bragg, show_zone
+from napari_qpi_kernel.qspace_panels import CurvesPanel, LatticePanel, TransformPanel, is_centred
+from napari_qpi_kernel.qspace_viewer import q_viewer_of, show_in_q_viewer, shown_reach
 from qpi_kernel.errors import QpiError
-from qpi_kernel.progress import Progress, Steps
+from qpi_kernel.progress import Steps
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-CENTRED = ("kernel", "kernel spread")
+DEBOUNCE_MS = 250
+FIGURES = "Figure (*.svg *.pdf *.png)"
+PAST = ("added", "removed", "changed")
 
 
 class QSpaceWidget(QWidget):
-    """Shows the Fourier transform of a layer in the second viewer, with axes in 1/nm."""
+    """Shows what a kernel or a map holds in q space.
+
+    Long work runs in a thread. Curves are taken on request; from then on they follow the layer,
+    the settings and the line in the q viewer.
+    """
 
     def __init__(self, napari_viewer: "Viewer") -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._job: Job | None = None
-        self.layers = LayerChoice(
-            napari_viewer, _has_nm, hint="What to transform: a map or a kernel [nm]"
-        )
-        self.part = QComboBox()
-        self.part.addItems(PARTS)
-        self.part.setToolTip("Modulus, real or imaginary part, or phase about the scatterer [rad]")
-        self.hann = QCheckBox("Hann window")
-        self.hann.setToolTip("Taper the edges; recorded in the layer")
-        self.show_button = QPushButton("Show in the q viewer")
-        self.show_button.setToolTip("A second window with axes in 1/nm, q = 2 pi / wavelength")
-        self.show_button.clicked.connect(self._start)
+        self._curves: Curves | None = None
+        self._curves_job: Job | None = None
+        self._live = False
+        self._followed: set[object] = set()
+        self.transform = TransformPanel(napari_viewer)
+        self.curves = CurvesPanel()
+        self.lattice = LatticePanel()
         self.status = QLabel()
         self.status.setWordWrap(True)
-        form = QFormLayout(self)
-        form.addRow("Layer", self.layers)
-        form.addRow("Part", self.part)
-        form.addRow(self.hann)
-        form.addRow(self.show_button)
-        form.addRow(self.status)
-        self.layers.chosen.connect(self._refresh)
+        self.status.setContentsMargins(10, 4, 10, 8)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        for panel in (self.transform, self.curves, self.lattice):
+            column.addWidget(panel)
+        column.addStretch()
+        self._column = Column()
+        self._column.setWidget(inside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._column)
+        layout.addWidget(self.status)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DEBOUNCE_MS)
+        self._timer.timeout.connect(self._take_curves)
+
+        self.transform.changed.connect(self._refresh)
+        self.transform.show_button.clicked.connect(self._transform)
+        self.curves.changed.connect(self._follow_curves)
+        self.curves.take.clicked.connect(self._start_curves)
+        self.curves.draw_line.clicked.connect(self._draw_line)
+        self.curves.export.clicked.connect(self._export)
+        self.curves.figure.clicked.connect(self._save_figure)
+        self.curves.plot.energy_wanted.connect(self._go_to_energy)
+        self.lattice.zone.clicked.connect(self._show_zone)
+        self.lattice.bragg.clicked.connect(self._find_bragg)
+        follow(napari_viewer.dims.events.point, lambda _: self._show_energy(), self)
+        follow(napari_viewer.events.theme, lambda _: self._set_theme(), self)
+        self._set_theme()
         self._refresh()
 
     def _refresh(self) -> None:
-        self.show_button.setEnabled(self.layers.layer is not None and self._job is None)
-        self.status.setText("" if self.layers.layer is not None else "Open a map in nm first.")
+        layer = self.transform.layers.layer
+        self.transform.show_button.setEnabled(layer is not None)
+        self.curves.take.setEnabled(layer is not None)
+        self.lattice.bragg.setEnabled(self._raw_map() is not None)
+        if layer is None:
+            self.status.setText("Open a map in nm first.")
+        elif self.status.text().startswith("Open"):
+            self.status.setText("")
+        self._follow_curves()
 
-    def _start(self) -> None:
-        layer, part = self.layers.layer, self.part.currentText()
-        kind = layer.metadata.get(KEY, {}).get("kind", "map")
-        window = "hann" if self.hann.isChecked() else "none"
+    def _set_theme(self) -> None:
+        theme = get_theme(self._viewer.theme)
+        self.curves.plot.set_colours(theme.text.as_hex(), theme.background.as_hex())
+
+    def _raw_map(self) -> Any:
+        """Return the layer of the raw map, or None."""
+        beside, layer = self.transform.beside.layer, self.transform.layers.layer
+        if beside is None and layer is not None and not is_centred(layer):
+            return layer
+        return beside
+
+    def _subject(self) -> Subject:
+        layer, beside = self.transform.layers.layer, self.transform.beside.layer
+        spread = None
+        if is_centred(layer):
+            name = layer.name.replace("[kernel", "[kernel spread")
+            twin = next((each for each in self._viewer.layers if each.name == name), None)
+            if twin is not None and twin != layer and twin.data.shape == layer.data.shape:
+                spread = _arguments(twin)
+        return Subject(
+            name=layer.name,
+            arguments=_arguments(layer),
+            centred=is_centred(layer),
+            spread=spread,
+            beside=None if beside is None or beside == layer else _arguments(beside),
+            beside_name="" if beside is None else beside.name,
+        )
+
+    def _run(self, ask: Callable[[], Steps[Any]], done: Callable[[Any], None]) -> Job | None:
+        """Run the steps that `ask` returns in the thread and hand their result to `done`."""
         try:
-            arguments = map_arguments(layer.data, layer_attributes(layer))
+            steps = ask()
         except QpiError as error:
             self.status.setText(report(error))
+            return None
+        job = Job(steps, self)
+        job.returned.connect(done)
+        job.failed.connect(self.status.setText)
+        return job.start()
+
+    def _transform(self) -> None:
+        def ask() -> Steps[list[LayerData]]:
+            settings, part = self.transform.form.value(), self.transform.part.currentText()
+            return iter_transform(self._subject(), settings, part)
+
+        self.transform.show_button.setEnabled(False)
+        job = self._run(ask, self._show)
+        if job is None:
+            self._refresh()
+        else:
+            job.ended.connect(self._refresh)
+
+    def _show(self, layers: list[LayerData]) -> None:
+        show_in_q_viewer(self._viewer, self, *layers)
+        names = " and ".join(data[1]["name"] for data in layers)
+        self.status.setText(f"In the q viewer: {names}.")
+
+    def _start_curves(self) -> None:
+        self._live = True
+        self._take_curves()
+
+    def _follow_curves(self) -> None:
+        if self._live:
+            self._timer.start()
+
+    def _take_curves(self) -> None:
+        if self.transform.layers.layer is None:
+            self._live = False
             return
-        self._job = Job(_transform(arguments, layer.name, kind, part, window), self)
-        self._job.returned.connect(self._show)
-        self._job.failed.connect(self.status.setText)
-        self._job.ended.connect(self._end)
-        self.show_button.setEnabled(False)
-        self._job.start()
+        if self._curves_job is not None:
+            self._curves_job.cancel()
 
-    def _show(self, data: LayerData) -> None:
-        show_in_q_viewer(self._viewer, self, data)
-        self.status.setText(f"{data[1]['name']} is in the q viewer.")
+        def ask() -> Steps[Curves]:
+            q_viewer = q_viewer_of(self._viewer)
+            line = None if q_viewer is None else line_of(cut_layer(q_viewer))
+            settings, group = self.curves.form.value(), self.transform.form.value()
+            return iter_curves(self._subject(), settings, group, line)
 
-    def _end(self) -> None:
-        self._job = None
-        self.show_button.setEnabled(self.layers.layer is not None)
+        self._curves_job = job = self._run(ask, self._show_curves)
+        if job is not None:
+            self.status.setText("Taking curves …")
+            job.ended.connect(lambda: self._forget(job))
+
+    def _forget(self, job: Job) -> None:
+        if self._curves_job is job:
+            self._curves_job = None
+
+    def _show_curves(self, curves: Curves) -> None:
+        self._curves = curves
+        found = curves.found
+        text = str(found.fit).replace(", ", "\n") if found.fit else found.problem
+        self.curves.show_found(True, text)
+        self.status.setText(f"Curves of {curves.name} at {len(found.dispersion)} energies.")
+        self.curves.plot.draw(curves, self._shown_bias())
+
+    def _show_energy(self) -> None:
+        self.curves.plot.show_energy(self._shown_bias())
+
+    def _shown_bias(self) -> float:
+        layer = self.transform.layers.layer
+        bias = None if layer is None else bias_at(layer, self._viewer.dims.point)
+        return 0.0 if bias is None else bias
+
+    def _go_to_energy(self, bias_mV: float) -> None:
+        if self._viewer.dims.ndim == 3:
+            self._viewer.dims.set_point(0, bias_mV)
+
+    def _draw_line(self) -> None:
+        q_viewer = q_viewer_of(self._viewer)
+        if q_viewer is None:
+            self.status.setText("Show the transform in the q viewer first, then draw a line on it.")
+            return
+        layer = draw_cut(q_viewer, shown_reach(q_viewer))
+        if layer.unique_id not in self._followed:
+            self._followed.add(layer.unique_id)
+            follow(layer.events.data, self._on_line, self)
+        self._start_curves()
+
+    def _on_line(self, event: Any) -> None:
+        if str(event.action) in PAST and self.curves.form.values()["direction"] == "line":
+            self._follow_curves()
+
+    def _export(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Export the curves into a folder")
+        if folder and self._curves is not None:
+            curves, bias = self._curves, self._shown_bias()
+            self._run(lambda: iter_export_curves(curves, folder, bias), self.status.setText)
+
+    def _save_figure(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save the figure", "qspace.svg", FIGURES)
+        if path:
+            path += "" if path.lower().endswith((".svg", ".pdf", ".png")) else ".svg"
+            try:
+                self.curves.plot.save(path)
+            except OSError as error:
+                self.status.setText(report(QpiError(f"{path}: cannot be written ({error})")))
+                return
+            self.status.setText(f"Figure saved to {path}")
+
+    def _show_zone(self) -> None:
+        if q_viewer_of(self._viewer) is None:
+            self.status.setText("Show a transform in the q viewer first.")
+            return
+        self._run(lambda: iter_zone(self.lattice.form.value()), self._add_zone)
+
+    def _add_zone(self, drawn: tuple[Any, Any]) -> None:
+        q_viewer = q_viewer_of(self._viewer)
+        if q_viewer is not None:
+            show_zone(q_viewer, *drawn, shown_reach(q_viewer))
+
+    def _find_bragg(self) -> None:
+        settings = self.lattice.form.value()
+
+        def done(found: tuple[Any, float]) -> None:
+            self._say_bragg(found, settings.lattice_nm)
+
+        self._run(lambda: iter_bragg(_arguments(self._raw_map()), settings), done)
+
+    def _say_bragg(self, found: tuple[Any, float], lattice_nm: float) -> None:
+        peaks, measured = found
+        off = 100 * (measured / lattice_nm - 1)
+        lengths, waves = ("large", "small") if off > 0 else ("small", "large")
+        self.lattice.show_text(
+            f"The Bragg peaks say {measured:.4f} nm. If the lattice constant is {lattice_nm:g} nm,"
+            f" lengths of this map are {abs(off):.1f} % too {lengths} and all q too {waves}."
+        )
+        q_viewer = q_viewer_of(self._viewer)
+        if q_viewer is not None:
+            show_bragg(q_viewer, peaks, shown_reach(q_viewer))
 
 
-def _transform(
-    arguments: dict[str, Any], name: str, kind: str, part: str, window: Any
-) -> Steps[LayerData]:
-    yield Progress(0.0, "transforming")
-    from qpi_kernel.maps import make_map
-    from qpi_kernel.qspace import kernel_fft, map_fft
-
-    didv = make_map(**arguments)
-    fft = (kernel_fft if kind in CENTRED else map_fft)(didv, window=window)
-    colours = "inferno" if part in (LOG, "|F|") else SIGNED
-    title = f"{name} {part}" + (" (Hann)" if window == "hann" else "")
-    facts = {"of": name, "window": window}
-    return map_to_layer(
-        fft_part(fft, part), title, kind=f"FFT {part}", facts=facts, colormap=colours
-    )
-
-
-def _has_nm(layer: Layer) -> bool:
-    return isinstance(layer, Image) and layer.ndim in (2, 3) and str(layer.units[-1]) == "nanometer"
+def _arguments(layer: Any) -> dict[str, Any]:
+    return map_arguments(layer.data, layer_attributes(layer))

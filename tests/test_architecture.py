@@ -26,9 +26,11 @@ GUI_PACKAGES = {"napari", "npe2", "qtpy", "superqt", "magicgui", "PyQt6", "napar
 # What scripts outside the project may call. To add a name is fine; to take one away or change it
 # needs a note in docs/decisions and a deprecation.
 PUBLIC_NAMES = [
+    "Analysis",
     "Assessment",
     "BandFit",
     "Companions",
+    "CurveSettings",
     "Dispersion",
     "DistortionSettings",
     "ExportError",
@@ -46,6 +48,7 @@ PUBLIC_NAMES = [
     "ReadError",
     "Scatterers",
     "SimulatedMap",
+    "analyse",
     "angular_profile",
     "antisymmetric_part",
     "apply_affine",

@@ -30,8 +30,11 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "pipeline": ["PipelineResult", "PipelineSettings", "iter_run", "run"],
         "progress": ["Progress", "drain"],
         "qspace": [
+            "Analysis",
             "BandFit",
+            "CurveSettings",
             "Dispersion",
+            "analyse",
             "angular_profile",
             "antisymmetric_part",
             "asymmetry",

@@ -39,7 +39,7 @@ def test_a_result_gives_curves_peaks_with_errors_and_a_band(result_file, tmp_pat
 
 def test_along_a_ray_of_a_symmetrised_kernel(result_file, tmp_path):
     words = ["qspace", str(result_file), "--out", str(tmp_path), "--angle", "30", "--width", "20"]
-    assert main([*words, "--symmetrise", "6"]) == 0
+    assert main([*words, "--symmetry", "C6"]) == 0
     peaks = np.array(table(tmp_path / "dispersion.csv")[1:], float)
     np.testing.assert_allclose(peaks[:, 1], [2.6, 2.8, 3.0, 3.2], atol=0.08)
     assert not (tmp_path / "fit.json").exists()
@@ -60,7 +60,7 @@ def test_mistakes_are_one_line(make_extraction, result_file, tmp_path, capsys):
     file = write_map(make_extraction().didv, tmp_path / "map.npz")
     for words, said in (
         (["absent.nc"], "absent.nc"),
-        ([str(file), "--symmetrise", "4"], "symmetrise a result"),
+        ([str(file), "--symmetry", "C4"], "symmetrise a result"),
         ([str(file), "--band", "parabola"], "at least three energies"),
         ([str(result_file), "--q-range", "5,2"], "is empty"),
     ):

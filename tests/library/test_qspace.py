@@ -113,6 +113,14 @@ def test_ring_radius_looks_where_it_is_told_and_admits_an_empty_range():
     assert np.isnan(qspace.ring_radius(kernel_of(lambda x, y: 0 * x))).all()
 
 
+def test_the_interesting_q_hold_the_ring_at_every_energy():
+    two = kernel_of(ring(2.0), bias_mV=(0.0, 1.0))
+    two.values[1] = kernel_of(ring(4.0)).values[0]
+    assert qspace.interesting_q(two) == pytest.approx(2.2 * 4.0, rel=0.15)
+    flat = kernel_of(lambda x, y: 0 * x)
+    assert qspace.interesting_q(flat) == pytest.approx(np.pi / 0.25)
+
+
 def test_the_radial_transform_needs_the_scatterer_inside():
     axis = np.arange(10.0)
     beside = make_map(np.zeros((10, 10)), bias_mV=[0], y_nm=axis, x_nm=axis)

@@ -7,6 +7,7 @@ of its transform is the phase about the scatterer, whatever the number of pixels
 window begins. The unit of F is the unit of the map times nm^2.
 """
 
+from qpi_kernel.qspace.analysis import Analysis, analyse, transformed
 from qpi_kernel.qspace.angular import angular_profile, fold_amplitudes
 from qpi_kernel.qspace.bands import BandFit, fit_band
 from qpi_kernel.qspace.cuts import line_cut
@@ -15,15 +16,21 @@ from qpi_kernel.qspace.energy_pairs import antisymmetric_part, haem, phase_refer
 from qpi_kernel.qspace.one_sided import radial_profile, ray_profile
 from qpi_kernel.qspace.profiles import save_profile, track_peaks
 from qpi_kernel.qspace.rings import half_rim_q, interesting_q, radial_average, ring_radius
+from qpi_kernel.qspace.settings import CurveSettings, LatticeSettings, TransformSettings
 from qpi_kernel.qspace.similarity import band_similarity
 from qpi_kernel.qspace.symmetry import asymmetry, symmetrise
 from qpi_kernel.qspace.theory import q_correlation
 from qpi_kernel.qspace.transform import kernel_fft, map_fft
-from qpi_kernel.qspace.zone import brillouin_zone, reciprocal_lattice
+from qpi_kernel.qspace.zone import brillouin_zone, lattice_constant, reciprocal_lattice
 
 __all__ = [
+    "Analysis",
     "BandFit",
+    "CurveSettings",
     "Dispersion",
+    "LatticeSettings",
+    "TransformSettings",
+    "analyse",
     "angular_profile",
     "antisymmetric_part",
     "asymmetry",
@@ -36,6 +43,7 @@ __all__ = [
     "half_rim_q",
     "interesting_q",
     "kernel_fft",
+    "lattice_constant",
     "line_cut",
     "map_fft",
     "measure_dispersion",
@@ -49,4 +57,5 @@ __all__ = [
     "save_profile",
     "symmetrise",
     "track_peaks",
+    "transformed",
 ]

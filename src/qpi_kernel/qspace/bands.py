@@ -96,7 +96,7 @@ class BandFit:
             f" E0 = {_with_error(self.values[edge], self.errors[edge])} meV"
         )
         if np.isfinite(self.chi2):
-            line += f", chi²/dof = {self.chi2:.3g}/{self.degrees_of_freedom}"
+            line += f", χ²/dof = {self.chi2:.3g}/{self.degrees_of_freedom}"
         return line
 
 

@@ -79,9 +79,9 @@ def measure_dispersion(
     -------
     Dispersion
         The maxima that `track_peaks` finds. The error is the standard deviation over the draws,
-        and in quadrature 0.02 q-pixels (2 pi / window; 0.05 along a ray) for what the transform
-        itself may be off. It knows nothing of the calibration of the map: with a pixel that is 1 %
-        too large all q are 1 % too small.
+        and in quadrature what the curve itself may be off: 0.02 q-pixels (2 pi / window), 0.05
+        along a ray. It knows nothing of the calibration of the map: with a pixel that is 1 % too
+        large all q are 1 % too small.
 
     Raises
     ------
@@ -90,8 +90,9 @@ def measure_dispersion(
         lies outside what the pixels resolve.
     """
     reach = window_reach(kernel)
-    wanted = q_range_within(q_range, (2 * np.pi / reach, np.pi / max(pixel_nm(kernel))))
+    nyquist = np.pi / max(pixel_nm(kernel))
     step = 0.1 * np.pi / reach
+    wanted = q_range_within(q_range or (2 * np.pi / reach, nyquist), (0.0, nyquist))
     q = np.arange(max(wanted[0] - 2 * step, 0), wanted[1] + 2 * step, step)
 
     def profile(of: xr.DataArray) -> xr.DataArray:
@@ -107,9 +108,9 @@ def measure_dispersion(
             for each in draw_kernels(kernel, spread, draws, seed)
         ]
         shift = np.stack(shifted) - found
-        # Two window half-widths make the window: one q-pixel is pi / reach.
-        floor = (RADIAL_ERROR if angle_deg is None else RAY_ERROR) * np.pi / reach
-        error = np.hypot(np.sqrt(np.mean(shift**2, axis=0)), floor)
+        floor = RADIAL_ERROR if angle_deg is None else RAY_ERROR
+        # Two half-widths make the window: one q-pixel is pi / reach.
+        error = np.hypot(np.sqrt(np.mean(shift**2, axis=0)), floor * np.pi / reach)
     return Dispersion(kernel["bias"].values.astype(float), found, error)
 
 

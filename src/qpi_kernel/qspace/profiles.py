@@ -40,21 +40,20 @@ def check_profile(profile: xr.DataArray) -> None:
 
 
 def q_range_within(
-    q_range: tuple[float, float] | None, limits: tuple[float, float]
+    q_range: tuple[float, float], limits: tuple[float, float]
 ) -> tuple[float, float]:
-    """Return the part of a range of q that lies within limits [1/nm]; all of them for None.
+    """Return the part of a range of q that lies within limits [1/nm].
 
     Raises
     ------
     MapError
         If nothing is left.
     """
-    low, high = limits if q_range is None else (max(q_range[0], 0.0), min(q_range[1], limits[1]))
+    low, high = max(q_range[0], limits[0]), min(q_range[1], limits[1])
     if not low < high:
-        given = q_range or limits
         raise MapError(
-            f"the range of q from {given[0]:g} to {given[1]:g} 1/nm is empty;"
-            f" there are values up to {limits[1]:.3g} 1/nm"
+            f"the range of q from {q_range[0]:g} to {q_range[1]:g} 1/nm is empty;"
+            f" there are values from {limits[0]:.3g} to {limits[1]:.3g} 1/nm"
         )
     return low, high
 
@@ -94,7 +93,8 @@ def track_peaks(profile: xr.DataArray, q_range: tuple[float, float] | None = Non
     """
     check_profile(profile)
     q = profile["q"].values
-    low, high = q_range_within(q_range, (float(q[0]), float(q[-1])))
+    whole = (float(q[0]), float(q[-1]))
+    low, high = q_range_within(q_range or whole, whole)
     chosen = np.full(profile.sizes["bias"], np.nan)
     # Per bias with a maximum: its place in `chosen`, the candidates, and for each of them the best
     # sum so far and the candidate before it.

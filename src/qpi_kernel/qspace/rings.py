@@ -59,7 +59,8 @@ def ring_radius(kernel: xr.DataArray, q_range: tuple[float, float] | None = None
         q [1/nm] of the highest maximum of `radial_profile`; NaN where the range holds none.
     """
     reach = window_reach(kernel)
-    low, high = q_range_within(q_range, (2 * np.pi / reach, np.pi / max(pixel_nm(kernel))))
+    nyquist = np.pi / max(pixel_nm(kernel))
+    low, high = q_range_within(q_range or (2 * np.pi / reach, nyquist), (0.0, nyquist))
     step = 0.02 * np.pi / reach
     profiles = radial_profile(kernel, np.arange(max(low - step, 0), high + 2 * step, step))
     highest = np.full(profiles.sizes["bias"], np.nan)
@@ -73,9 +74,9 @@ def ring_radius(kernel: xr.DataArray, q_range: tuple[float, float] | None = None
 def interesting_q(kernel: xr.DataArray) -> float:
     """Return how far in q to look [1/nm]: past the ring, not all the way out to a far Nyquist."""
     nyquist = float(np.pi / max(pixel_nm(kernel)))
-    marks = [float(ring_radius(kernel)[0]), float(half_rim_q(kernel)[0])]
-    seen = [mark for mark in marks if np.isfinite(mark)]
-    return min(nyquist, 2.2 * max(seen)) if seen else nyquist
+    marks = np.concatenate([ring_radius(kernel), half_rim_q(kernel)])
+    seen = marks[np.isfinite(marks)]
+    return min(nyquist, 2.2 * float(seen.max())) if seen.size else nyquist
 
 
 def half_rim_q(fft_or_kernel: xr.DataArray) -> Array:

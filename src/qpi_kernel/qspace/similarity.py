@@ -5,13 +5,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy import ndimage
 
 from qpi_kernel.maps import MapError, check_map, pixel_nm
 from qpi_kernel.qspace.sampling import sample
-from qpi_kernel.qspace.transform import without_mean
+from qpi_kernel.qspace.transform import kernel_fft, without_mean
 
 Array = npt.NDArray[np.floating[Any]]
 MAX_SHIFT_PX = 2.0
+# What is fainter than this share of the maximum does not count in a logarithm.
+LOG_FLOOR = 1e-3
 
 
 def band_similarity(
@@ -98,3 +101,109 @@ def _best_overlap(cross: npt.NDArray[np.complex128], qy: Array, qx: Array) -> fl
         best = max(best, float(overlap[row, column]))
         centre, span = np.array([sy[row], sx[column]]), span / 10
     return best
+
+
+def core_free_similarity(
+    kernel_a: xr.DataArray, kernel_b: xr.DataArray, *, core_px: float = 3.0, free_sign: bool = False
+) -> Array:
+    """Return the cosine similarity of two kernels outside their core, at the best small shift.
+
+    Parameters
+    ----------
+    kernel_a, kernel_b : xarray.DataArray, (bias, y, x)
+        Two kernels on one grid. Both lose their mean over what is compared.
+    core_px : float
+        Pixels this near to the scatterer, which may outshine the ripples a hundredfold, are left
+        out; negative compares all.
+    free_sign : bool
+        Take the better of the two signs: kernel and weights may change theirs together.
+
+    Returns
+    -------
+    array, shape (bias,)
+        The greatest <a, b> / (|a| |b|) over shifts of up to 2 pixels, -1 to 1; 0 where one of them
+        is constant. A margin of 2 pixels, which shifts would fill with nothing, does not count.
+
+    Raises
+    ------
+    MapError
+        If the kernels have different grids.
+    """
+    _check_grids(kernel_a, kernel_b)
+    y, x = kernel_b["y"].values, kernel_b["x"].values
+    dy, dx = pixel_nm(kernel_b)
+    inside = np.hypot(y[:, None] / dy, x[None, :] / dx) > core_px
+    margin = int(MAX_SHIFT_PX)
+    inside[:margin] = inside[-margin:] = inside[:, :margin] = inside[:, -margin:] = False
+    return np.array([
+        _best_cosine(a, b, inside, free_sign)
+        for a, b in zip(kernel_a.values.astype(float), kernel_b.values.astype(float), strict=True)
+    ])  # fmt: skip
+
+
+def log_power_correlation(kernel_a: xr.DataArray, kernel_b: xr.DataArray) -> Array:
+    """Return the correlation of the logarithms of |F| of two kernels, which no shift changes.
+
+        corr(log(|F_a| + f max |F_a|), log(|F_b| + f max |F_b|)),   f = 0.001, 0 < |q| < pi / pixel
+
+    Parameters
+    ----------
+    kernel_a, kernel_b : xarray.DataArray, (bias, y, x)
+        Two kernels on one grid; tapered by a Hann window before the transform.
+
+    Returns
+    -------
+    array, shape (bias,)
+        -1 to 1; 0 where one of them is constant.
+
+    Raises
+    ------
+    MapError
+        If the kernels have different grids.
+    """
+    _check_grids(kernel_a, kernel_b)
+    ffts = [kernel_fft(kernel, window="hann") for kernel in (kernel_a, kernel_b)]
+    q = np.hypot(ffts[0]["qy"].values[:, None], ffts[0]["qx"].values[None, :])
+    inside = (q > 1e-9) & (q < np.pi / max(pixel_nm(kernel_a)))
+    logs = []
+    for fft in ffts:
+        size = np.abs(fft.values[:, inside]).astype(float)
+        floor = LOG_FLOOR * size.max(axis=1, keepdims=True)
+        logs.append(np.log(size + np.maximum(floor, np.finfo(float).tiny)))
+    return np.array([_cosine(a - a.mean(), b - b.mean()) for a, b in zip(*logs, strict=True)])
+
+
+def _check_grids(kernel_a: xr.DataArray, kernel_b: xr.DataArray) -> None:
+    check_map(kernel_a)
+    check_map(kernel_b)
+    if kernel_a.shape != kernel_b.shape or any(
+        np.max(np.abs(kernel_a[dim].values - kernel_b[dim].values)) > 0.01 * pitch
+        for dim, pitch in zip(("y", "x"), pixel_nm(kernel_b), strict=True)
+    ):
+        raise MapError(
+            f"the kernels have different grids ({kernel_a.shape} and {kernel_b.shape} points):"
+            " resample one of them"
+        )
+
+
+def _best_cosine(a: Array, b: Array, inside: npt.NDArray[np.bool_], free_sign: bool) -> float:
+    """Return the greatest cosine of `a`, shifted by up to 2 pixels, with `b`."""
+    spline, target = ndimage.spline_filter(a), b[inside] - b[inside].mean()
+
+    def cosine(shift: Array) -> float:
+        moved = ndimage.shift(spline, shift, mode="nearest", prefilter=False)[inside]
+        value = _cosine(moved - moved.mean(), target)
+        return abs(value) if free_sign else value
+
+    steps = np.arange(-MAX_SHIFT_PX, MAX_SHIFT_PX + 0.5)
+    shifts = [np.array([i, j]) for i in steps for j in steps if np.hypot(i, j) <= MAX_SHIFT_PX]
+    best = max(shifts, key=cosine)
+    for step in (0.5, 0.25, 0.125, 0.0625):
+        around = [best + step * np.array([i, j]) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        best = max((at for at in around if np.hypot(*at) <= MAX_SHIFT_PX + 1e-9), key=cosine)
+    return cosine(best)
+
+
+def _cosine(a: Array, b: Array) -> float:
+    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / norm if norm > 0 else 0.0

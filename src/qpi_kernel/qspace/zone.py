@@ -1,6 +1,6 @@
 """The reciprocal lattice and the Brillouin zone, to lay over a transform."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -79,3 +79,25 @@ def brillouin_zone(reciprocal: Array) -> Array:
     origin = int(np.flatnonzero((counts == 0).all(1))[0])
     corners = cells.vertices[cells.regions[cells.point_region[origin]]]
     return np.asarray(corners[np.argsort(np.arctan2(corners[:, 1], corners[:, 0]))])
+
+
+def lattice_constant(peaks: npt.ArrayLike, symmetry: Literal["square", "hexagonal"]) -> float:
+    """Return the lattice constant that first-order Bragg peaks stand for [nm].
+
+    Parameters
+    ----------
+    peaks : array_like, shape (n, 2)
+        (qx, qy) [1/nm].
+    symmetry : {"square", "hexagonal"}
+        a = 2 pi / |q|, or 4 pi / (sqrt 3 |q|); |q| is the mean over the peaks.
+
+    Raises
+    ------
+    QpiError
+        If there are no peaks, or one lies at 0.
+    """
+    lengths = np.linalg.norm(np.asarray(peaks, dtype=float).reshape(-1, 2), axis=1)
+    if not lengths.size or not np.all(lengths > 0):
+        raise QpiError("a lattice constant needs Bragg peaks away from q = 0")
+    height = 1.0 if symmetry == "square" else np.sqrt(3) / 2
+    return float(2 * np.pi / height / lengths.mean())

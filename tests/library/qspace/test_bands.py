@@ -83,7 +83,7 @@ def test_a_fit_says_itself_in_one_line():
     q = parabola(0.4, -65.0) + 0.01 * np.cos(np.arange(BIAS.size))
     line = str(fit_band(Dispersion(BIAS, q, np.full(BIAS.size, 0.01))))
     number = r"-?\d+\.\d+ ± \d+\.\d+"
-    assert re.fullmatch(f"m\\* = {number} m_e, E0 = {number} meV, chi²/dof = [\\d.]+/7", line)
+    assert re.fullmatch(f"m\\* = {number} m_e, E0 = {number} meV, χ²/dof = [\\d.]+/7", line)
 
 
 def test_what_cannot_be_fitted_is_said():

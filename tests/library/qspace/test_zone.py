@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.qspace import brillouin_zone, reciprocal_lattice
+from qpi_kernel.qspace import brillouin_zone, lattice_constant, reciprocal_lattice
 
 
 def area(corners):
@@ -43,6 +43,14 @@ def test_the_lattice_turns_with_the_crystal():
     straight, turned = (reciprocal_lattice(0.3, rotation_deg=angle) for angle in (0.0, 30.0))
     np.testing.assert_allclose(straight, 2 * np.pi / 0.3 * np.eye(2), atol=1e-9)
     np.testing.assert_allclose(np.rad2deg(np.arctan2(turned[0, 1], turned[0, 0])), 30.0)
+
+
+@pytest.mark.parametrize(("symmetry", "between"), [("square", 90.0), ("hexagonal", 60.0)])
+def test_the_lattice_constant_comes_back_from_its_bragg_peaks(symmetry, between):
+    peaks = reciprocal_lattice(0.31, between_deg=between, rotation_deg=12.0)
+    assert lattice_constant(peaks, symmetry) == pytest.approx(0.31)
+    with pytest.raises(QpiError, match="away from q = 0"):
+        lattice_constant(np.zeros((1, 2)), symmetry)
 
 
 def test_what_is_no_lattice_is_refused():

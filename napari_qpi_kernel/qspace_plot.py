@@ -1,0 +1,94 @@
+"""The curve at the energy shown and the image E(q), in the colours of napari's theme."""
+
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from matplotlib.figure import Figure
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from napari_qpi_kernel.qspace_jobs import Curves
+
+# Of one plot, in pixels: both are in view at once on a screen 720 pixels high.
+HEIGHT_PX = 210
+COLOURED = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+
+
+class CurvePlot(QWidget):
+    """Draws curves; a click on the image E(q) asks for that energy."""
+
+    energy_wanted = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._figure = Figure(layout="constrained")
+        self._canvas: Any = FigureCanvasQTAgg(self._figure)  # type: ignore[no-untyped-call]
+        self._canvas.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+        self._canvas.mpl_connect("button_press_event", self._on_click)
+        self.setToolTip(
+            "Blue: the curve at the energy shown. Orange: its maximum, with its error bar [1/nm]."
+            " Green: the band. Click on the image to go to an energy [mV]."
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._canvas)
+        self._theme: Any = {}
+        self._curves: Curves | None = None
+        self._bias_mV = 0.0
+        self._axes: list[Any] = []
+        self._energy_line: Any = None
+        self.hide()
+
+    def set_colours(self, text: str, ground: str) -> None:
+        """Draw again with these colours of text and background."""
+        self._theme = {"axes.facecolor": ground, **dict.fromkeys(COLOURED, text)}
+        self._figure.set_facecolor(ground)
+        if self._curves is not None:
+            self.draw(self._curves, self._bias_mV)
+
+    def draw(self, curves: Curves, bias_mV: float) -> None:
+        """Draw curves, with that at an energy [mV] above the image of all energies."""
+        from qpi_kernel.qspace.plots import draw_image
+
+        self._curves, found = curves, curves.found
+        rows = 2 if found.profile.sizes["bias"] > 1 else 1
+        self._canvas.setFixedHeight(rows * HEIGHT_PX)
+        self._figure.clear()
+        with rc_context(self._theme):
+            self._axes = list(self._figure.subplots(rows, 1, squeeze=False)[:, 0])
+            self._energy_line = None
+            if rows == 2:
+                draw_image(self._axes[1], found.profile, found.dispersion, found.fit)
+                # White: the image is dark in every theme.
+                self._energy_line = self._axes[1].axhline(bias_mV, color="white", lw=0.8, ls=":")
+        self.show_energy(bias_mV)
+        self.show()
+
+    def show_energy(self, bias_mV: float) -> None:
+        """Draw the curve at another energy [mV]."""
+        self._bias_mV = bias_mV
+        if self._curves is None:
+            return
+        from qpi_kernel.qspace.plots import draw_curve
+
+        found = self._curves.found
+        with rc_context(self._theme):
+            self._axes[0].clear()
+            draw_curve(self._axes[0], found.profile, bias_mV, found.dispersion, self._curves.beside)
+        if self._energy_line is not None:
+            self._energy_line.set_ydata([bias_mV, bias_mV])
+        self._canvas.draw_idle()
+
+    def save(self, path: str) -> None:
+        """Save the figure, black on white; the suffix of the file chooses SVG, PDF or PNG."""
+        from qpi_kernel.files import replacing
+        from qpi_kernel.qspace.plots import analysis_figure
+
+        if self._curves is not None:
+            with replacing(path) as temporary:
+                analysis_figure(self._curves.found, self._bias_mV).savefig(temporary, dpi=200)
+
+    def _on_click(self, event: Any) -> None:
+        if self._energy_line is not None and event.inaxes is self._axes[1]:
+            self.energy_wanted.emit(float(event.ydata))
