@@ -78,6 +78,32 @@ def test_a_model_comes_back_from_the_layout_of_wannier90(tmp_path, model):
     assert_same_bands(again, model, 1e-5)
 
 
+def test_bands_are_those_of_the_formula_of_wannier90(tmp_path):
+    # H_mn(k) = sum_R exp(i k R) <0 m|H|R n> / degeneracy(R), straight from the numbers of the file.
+    draw = np.random.default_rng(6)
+    cells = [(0, 0), (1, 0), (-1, 0), (1, 2), (-1, -2)]
+    onsite, right, far = draw.normal(size=(3, 3, 3)) + 1j * draw.normal(size=(3, 3, 3))
+    blocks = [onsite + onsite.conj().T, right, right.conj().T, far, far.conj().T]
+    degeneracies = [1, 2, 2, 3, 3]
+    lines = ["written by hand", "3", "5", " ".join(map(str, degeneracies))]
+    for (i, j), block in zip(cells, blocks, strict=True):
+        lines += [
+            f"{i} {j} 0 {m + 1} {n + 1} {block[m, n].real:.12f} {block[m, n].imag:.12f}"
+            for n in range(3)
+            for m in range(3)
+        ]
+    path = tmp_path / "drawn_hr.dat"
+    path.write_text("\n".join(lines))
+    lattice = np.array([[0.4, 0.0], [0.1, 0.5]])
+    model = read_hoppings(path, lattice_nm=lattice)
+    kx, ky = draw.uniform(-12, 12, (2, 30))
+    expected = sum(
+        np.exp(1j * (np.stack([kx, ky], -1) @ (cell @ lattice)))[:, None, None] * block / d
+        for cell, block, d in zip(cells, blocks, degeneracies, strict=True)
+    )
+    np.testing.assert_allclose(model.hamiltonian(kx, ky), expected, atol=1e-10)
+
+
 @EVERY
 @pytest.mark.parametrize("header", ["", "rx,ry,rz,a,b,Re,Im\n", "# rx ry rz a b Re t Im t\n"])
 def test_a_model_comes_back_from_lines_of_numbers(tmp_path, model, header):
