@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,7 @@ from qpi_kernel.settings import from_dict, to_dict
 from qpi_kernel.simulate import simulate_kernel
 from tests.library.preprocess.conftest import LENGTH, frame, lattice_of, map_of, smooth_field
 
+ROOT = Path(__file__).parents[3]
 STEPS = {
     "level": level,
     "level_rows": level_rows,
@@ -99,6 +102,19 @@ def test_every_setting_is_a_recorded_step_and_off_unless_asked_for():
     expected = "averaged normalised outlier streaks hum surface median drift displacement set what"
     assert [step.split()[0] for step in words] == [*expected.split(), "resampled"]
     assert len(prepare(didv, None, beside).attrs["prepared"]) == 1
+
+
+def test_every_setting_is_explained_and_off():
+    page = (ROOT / "docs" / "preprocessing.md").read_text(encoding="utf-8")
+    plain = to_dict(PrepareSettings())
+    names = [*plain, *plain["distortion"]]
+    assert [name for name in names if f"`{name}`" not in page and f".{name}`" not in page] == [
+        "distortion"
+    ]
+    plain.pop("distortion")
+    assert {name for name, value in plain.items() if value not in (False, None, "none")} == {
+        "level_degree"
+    }
 
 
 def test_the_lattice_of_the_topography_straightens_all_biases():
