@@ -20,6 +20,8 @@ import numpy.typing as npt
 from scipy import constants
 from scipy.special import hankel1
 
+from qpi_kernel.errors import QpiError
+
 HBAR2_2M_EV_NM2 = constants.hbar**2 / (2 * constants.m_e) / constants.e * 1e18
 
 Floats = npt.NDArray[np.float64]
@@ -117,8 +119,14 @@ def parabolic_kernel(
     -------
     array, shape of the broadcast positions
         delta rho [1/(eV nm^2)].
+
+    Raises
+    ------
+    QpiError
+        If a mass is zero, the two have different signs, or broadening or core is not positive.
     """
     mass_x, mass_y = (mass, mass) if isinstance(mass, int | float) else mass
+    _check(mass_x, mass_y, broadening_eV, core_nm)
     mean_mass = float(np.copysign(np.sqrt(mass_x * mass_y), mass_x))
     ratio = np.sqrt(mass_x / mass_y)
     distance = np.sqrt(x_nm**2 * ratio + y_nm**2 / ratio + core_nm**2)
@@ -154,7 +162,13 @@ def rashba_kernel(
         Energy at k = 0, where the two branches cross [eV].
     rashba_eV_nm : float
         alpha [eV nm].
+
+    Raises
+    ------
+    QpiError
+        If the mass is zero, or broadening or core is not positive.
     """
+    _check(mass, mass, broadening_eV, core_nm)
     distance = np.sqrt(x_nm**2 + y_nm**2 + core_nm**2)
     spin_even, spin_odd = _rashba_green(
         distance, energy_eV, mass, crossing_eV, rashba_eV_nm, broadening_eV
@@ -178,6 +192,16 @@ def _rashba_green(
     even = inner * hankel1(0, inner * distance) + outer * hankel1(0, outer * distance)
     odd = 1j * (inner * hankel1(1, inner * distance) - outer * hankel1(1, outer * distance))
     return prefactor * even, prefactor * odd
+
+
+def _check(mass_x: float, mass_y: float, broadening: float, core: float) -> None:
+    if not mass_x * mass_y > 0:
+        raise QpiError(
+            f"effective masses are not zero and of one sign, got {mass_x} and {mass_y}; two signs"
+            " make a saddle point, which has no closed form"
+        )
+    if not (broadening > 0 and core > 0):
+        raise QpiError(f"broadening ({broadening} eV) and core ({core} nm) must be positive")
 
 
 def _scattering(mass: float, phase_shift: float, absorption: float) -> complex:

@@ -75,9 +75,7 @@ def _honeycomb(
     broadening_eV: float,
 ) -> Material:
     """Make the entry of a honeycomb; its rings are q = 2 k about Gamma and about K."""
-    crystal = Crystal(
-        honeycomb_lattice(a_nm, t_eV, mass_eV), broadening_eV, wannier_nm=0.3 * a_nm, cells=768
-    )
+    crystal = Crystal(honeycomb_lattice(a_nm, t_eV, mass_eV), broadening_eV, wannier_nm=0.3 * a_nm)
     strong = 3 * abs(t_eV)
     scatterers = {
         "scalar": crystal.defect(on_site(strong, 0), "C3v"),
@@ -111,8 +109,13 @@ def _pnictide() -> Material:
 
 
 def _sr2ruo4_t2g() -> Material:
-    # The mirrors of the crystal tell the three orbitals apart: none interfere in the tip.
-    crystal = Crystal(multiband.sr2ruo4_t2g(), broadening_eV=0.003, wannier_nm=0.15, tip=np.eye(3))
+    # xz and yz have one spin, xy the other.
+    crystal = Crystal(
+        multiband.sr2ruo4_t2g(),
+        broadening_eV=0.003,
+        wannier_nm=0.15,
+        tip=np.kron(np.eye(2), np.ones((2, 2)))[:3, :3],
+    )
     scatterers = {
         "scalar": crystal.defect(on_site(0.3, 0, 1, 2), "C4v"),
         "on-xz": crystal.defect(on_site(0.3, 0), "C2v"),
@@ -120,11 +123,15 @@ def _sr2ruo4_t2g() -> Material:
     }
 
     def vectors(energy_eV: float) -> Vectors:
-        found = crystals.contour_crossings(crystal.model, energy_eV, DIAGONAL, 11.4)
-        return {
-            f"2k {band}": (np.sqrt(2) * k, np.sqrt(2) * k)
-            for band, k in zip(("beta", "gamma", "alpha"), found, strict=False)
-        }
+        corner = np.sqrt(2) * np.pi / 0.387
+        found = crystals.contour_crossings(crystal.model, energy_eV, DIAGONAL, corner)
+        radii = dict(zip(("2k beta", "2k gamma", "2k alpha"), found, strict=False))
+        if "2k alpha" in radii:
+            # Its pocket surrounds the corner of the zone.
+            radii["2k alpha"] = corner - radii["2k alpha"]
+        # The ring of gamma is the brightest.
+        order = [band for band in ("2k gamma", "2k beta", "2k alpha") if band in radii]
+        return {band: (float(np.sqrt(2) * radii[band]),) * 2 for band in order}
 
     return Material(
         "sr2ruo4-t2g", "Sr2RuO4, bands alpha, beta, gamma with spin-orbit coupling, without"
@@ -162,9 +169,12 @@ def _cecoin5() -> Material:
 
 
 def _lifeas() -> Material:
-    crystal = Crystal(multiband.lifeas(), broadening_eV=0.0015, wannier_nm=0.15, cells=400)
+    between = np.outer(multiband.LIFEAS_WEIGHTS, multiband.LIFEAS_WEIGHTS)
+    crystal = Crystal(
+        multiband.lifeas(), broadening_eV=0.0015, wannier_nm=0.15, tip=between, cells=240
+    )
     scatterers = {
-        "scalar": crystal.defect(on_site(0.1 * np.ones((4, 4)), 0, 1, 2, 3), "C4v"),
+        "scalar": crystal.defect(on_site(0.1 * between, 0, 1, 2, 3), "C4v"),
         "intraband": crystal.defect(on_site(0.1, 0, 1, 2, 3), "C4v"),
     }
     return Material(
@@ -184,18 +194,23 @@ def lifeas_vectors(energy_eV: float) -> Vectors:
 def _square_net(name: str, formula: str, source: str, a_nm: float, sigma_eV: float) -> Material:
     """Make the entry of a nodal-line semimetal; its ring is 2 k across the diamond."""
     model = multiband.square_net(a_nm, sigma_eV, -0.1 * sigma_eV, 0.1)
-    # p_x and p_y are told apart by the mirrors of the site.
-    crystal = Crystal(
-        model, broadening_eV=0.01, wannier_nm=0.1, tip=np.kron(np.ones((2, 2)), np.eye(2))
-    )
+    crystal = Crystal(model, broadening_eV=0.01, wannier_nm=0.1)
     scatterers = {
         "scalar": crystal.defect(on_site(1.0, 0, 1), "C2v"),
         "site-b": crystal.defect(on_site(1.0, 2, 3), "C2v"),
     }
+
+    def vectors(energy_eV: float) -> Vectors:
+        # Of the two contours, inside and outside the diamond, that of the chains is bright; the
+        # other is its image by the larger cell.
+        found = crystals.contour_crossings(model, energy_eV, DIAGONAL, np.sqrt(2) * np.pi / a_nm)
+        chosen = found[:1] if energy_eV > 0 else found[-1:]
+        k = float(np.sqrt(2) * chosen[0]) if chosen else float("nan")
+        return {"2k": (k, k)}
+
     return Material(
         name, f"{formula} toy: diamond nodal line of the Si net; ring along the zone diagonal",
-        source, scatterers, lambda energy_eV: {"2k": backscattering(model, energy_eV, DIAGONAL)},
-        (-0.5, 0.4), crystal=crystal,
+        source, scatterers, vectors, (-0.5, 0.4), crystal=crystal,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ V = V0 + J . sigma is the scatterer and O = 1 + p . sigma the tip. Energies in e
 
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import next_fast_len
+from scipy.fft import ifft, next_fast_len
 from scipy.special import hankel1
 
 from qpi_kernel.errors import QpiError
@@ -21,8 +21,8 @@ Complexes = npt.NDArray[np.complex128]
 Vector = tuple[float, float, float]
 
 # The torus of the warped cone is this many mean free paths larger than the window; beyond, images
-# of the scatterer have decayed to exp(-5).
-FREE_PATHS = 5.0
+# of the scatterer have decayed to exp(-4).
+FREE_PATHS = 4.0
 LARGEST_MESH = 4096
 
 
@@ -144,7 +144,8 @@ def warped_kernel(
     """
     _check(velocity_eV_nm, broadening_eV, core_nm)
     energy = energy_eV + 1j * broadening_eV - crossing_eV
-    free_path = FREE_PATHS * velocity_eV_nm / broadening_eV
+    speed = _largest_speed(abs(energy), velocity_eV_nm, warping_eV_nm3)
+    free_path = FREE_PATHS * speed / broadening_eV
     # The mesh of wave vectors must hold the contour, with tips at E / v, and the form factor.
     needed = max(3 * abs(energy) / velocity_eV_nm, 3 / core_nm)
     axes, steps, finer = (y_nm, x_nm), [], []
@@ -171,20 +172,27 @@ def warped_kernel(
     cell = steps[0] * steps[1]
     # The scatterer has the same form factor on both of its sides.
     local = complex(np.mean(energy * scalar * form) / cell)
-    origin = np.exp(1j * (ky * y_nm[0] + kx * x_nm[0]))
     rows = slice(0, finer[0] * y_nm.size, finer[0])
     columns = slice(0, finer[1] * x_nm.size, finer[1])
+    to_y, to_x = np.exp(1j * ky * y_nm[0]) / cell, np.exp(1j * kx * x_nm[0])
     out = np.empty((y_nm.size, x_nm.size, 4), dtype=np.complex128)
-    back = np.empty_like(out)
     for index, part in enumerate((energy * scalar, *(scalar * field))):
-        out[..., index] = np.fft.ifft2(part * origin)[rows, columns] / cell
-        # G(-r) carries exp(-i k r): a forward transform.
-        back[..., index] = np.fft.fft2(part * origin.conj())[rows, columns] / (cell * part.size)
+        seen = ifft(part * to_x, axis=1, overwrite_x=True)[:, columns]
+        out[..., index] = ifft(seen * to_y, axis=0, overwrite_x=True)[rows]
+    # The field is odd in k: G(-r) has the same scalar part and the opposite vector.
+    back = out * np.array([1, -1, -1, -1])
     basis = np.concatenate([np.eye(2)[None], PAULI])
     return _density(
         np.tensordot(out, basis, 1), np.tensordot(back, basis, 1), local,
         potential_eV_nm2, moment_eV_nm2, tip,
     )  # fmt: skip
+
+
+def _largest_speed(energy: float, velocity: float, warping: float) -> float:
+    """Return the group velocity at the waist of the contour, E^2 = v^2 k^2 + lambda^2 k^6."""
+    roots = np.roots([warping**2, 0.0, velocity**2, -(energy**2)])
+    k = float(np.sqrt(roots[np.abs(roots.imag) < 1e-9 * np.abs(roots)].real.max()))
+    return (velocity**2 * k + 3 * warping**2 * k**5) / energy
 
 
 def warped_field(kx: Floats, ky: Floats, velocity_eV_nm: float, warping_eV_nm3: float) -> Floats:

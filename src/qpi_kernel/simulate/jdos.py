@@ -59,7 +59,8 @@ def joint_density_of_states(
     Raises
     ------
     QpiError
-        If the broadening is not positive, H is not as described or the kernel is not a map.
+        If the broadening is not positive, H is not as described or not Hermitian, or the kernel is
+        not a map.
 
     Examples
     --------
@@ -86,6 +87,8 @@ def joint_density_of_states(
     matrices = np.asarray(hamiltonian(kx, ky), dtype=np.complex128)
     if matrices.ndim != 4 or matrices.shape[2] != matrices.shape[3]:
         raise QpiError(f"H(k) has shape {matrices.shape}; expected (*k, n, n)")
+    if not np.allclose(matrices, matrices.conj().swapaxes(-1, -2), rtol=0, atol=1e-9):
+        raise QpiError("H(k) is not Hermitian: H_mn is not the conjugate of H_nm")
     if spin and matrices.shape[-1] % 2:
         raise QpiError(f"H has {matrices.shape[-1]} rows; with spin their number is even")
     counted = np.ones(kx.shape) if zone is None else np.asarray(zone(kx, ky), dtype=float)

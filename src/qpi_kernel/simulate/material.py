@@ -12,7 +12,6 @@ import numpy.typing as npt
 from qpi_kernel.errors import QpiError
 from qpi_kernel.simulate.continuum import ParabolicBand
 from qpi_kernel.simulate.impurity import Impurity, impurity_kernel
-from qpi_kernel.simulate.superconductor import nambu_kernel
 from qpi_kernel.simulate.tight_binding import TightBinding
 
 Floats = npt.NDArray[np.float64]
@@ -46,15 +45,20 @@ class Crystal:
     Parameters
     ----------
     model : TightBinding
-        The bands; in Nambu form where `paired`.
+        The bands; a superconductor in the form of `superconductor.nambu`. Densities are those of
+        one spin in the normal state and of both in a superconductor.
     broadening_eV : float
         eta (half width) [eV].
     wannier_nm : float
         Width sigma of the Wannier functions [nm].
     tip : array, shape (n, n), optional
         Which orbitals (of the normal crystal) the tip sees, see `impurity_kernel`.
-    cells : int
-        Cells between the window and the nearest image of the scatterer.
+    cells : int, optional
+        Size of the torus, where the waves at the energies of interest are much slower than those
+        nearby, which `impurity_kernel` reckons with.
+    cells : int, optional
+        Cells between the window and the nearest image of the scatterer; as many as the broadening
+        asks for without it.
     paired : bool
         The crystal is a superconductor: densities are those of both spins, else of one.
     """
@@ -63,13 +67,12 @@ class Crystal:
     broadening_eV: float
     wannier_nm: float
     tip: npt.ArrayLike | None = None
-    cells: int = 512
+    cells: int | None = None
     paired: bool = False
 
     def kernel(self, impurity: Impurity, y_nm: Floats, x_nm: Floats, energy_eV: float) -> Floats:
         """Return delta rho of a scatterer [1/(eV nm^2)], shape (ny, nx)."""
-        density = nambu_kernel if self.paired else impurity_kernel
-        return density(
+        return impurity_kernel(
             self.model, impurity, y_nm, x_nm, energy_eV, broadening_eV=self.broadening_eV,
             wannier_nm=self.wannier_nm, tip=self.tip, cells=self.cells,
         )  # fmt: skip

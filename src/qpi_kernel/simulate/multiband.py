@@ -12,6 +12,8 @@ from qpi_kernel.simulate.tight_binding import Hopping, TightBinding
 
 NEIGHBOURS = ((1, 0), (0, 1))
 TRIANGLE = ((1, 0), (0, 1), (1, -1))
+# Amplitudes of the bands h1, h2, h3, e in tip and scatterers: maps show mostly h3.
+LIFEAS_WEIGHTS = (0.4, 0.5, 1.0, 0.8)
 SECOND_TRIANGLE = ((1, 1), (2, -1), (1, -2))
 
 
@@ -39,7 +41,8 @@ def sr2ruo4_t2g(spin_orbit_eV: float = 0.03) -> TightBinding:
     half = spin_orbit_eV / 2
     hoppings += [Hopping((0, 0), yz, xz, 1j * half), Hopping((0, 0), yz, xy, -half)]
     hoppings += [Hopping((0, 0), xz, xy, 1j * half)]
-    return TightBinding(0.387 * np.eye(2), np.zeros((3, 2)), tuple(hoppings))
+    lobes = ("px", "py", "dxy")
+    return TightBinding(0.387 * np.eye(2), np.zeros((3, 2)), tuple(hoppings), lobes)
 
 
 def cecoin5() -> TightBinding:
@@ -88,17 +91,17 @@ def square_net(a_nm: float, sigma_eV: float, pi_eV: float, buckling_eV: float) -
                 hoppings += [Hopping((i, j), 2 + m, m, (sigma_eV + pi_eV) / 2)]
                 hoppings += [Hopping((i, j), 3 - m, m, slant)]
     places = a_nm * np.array([[0.0, 0.0], [0.0, 0.0], [0.5, 0.5], [0.5, 0.5]])
-    return TightBinding(a_nm * np.eye(2), places, tuple(hoppings))
+    return TightBinding(a_nm * np.eye(2), places, tuple(hoppings), ("px", "py") * 2)
 
 
 def tise2() -> TightBinding:
     """1T-TiSe2 toy without charge order: Se p, holes at Gamma, and Ti d, electrons at M.
 
-    Hole band of mass -0.6 with its top at 0; three electron ellipses with their bottom at -20 meV.
+    Hole band of mass -0.6 with its top at 0; three electron ellipses with their bottom at -120 meV.
     """
     a = 0.354
     p = HBAR2_2M_EV_NM2 / 0.6 / (1.5 * a**2)
-    hoppings = [Hopping((0, 0), 0, 0, -6 * p), Hopping((0, 0), 1, 1, 0.58)]
+    hoppings = [Hopping((0, 0), 0, 0, -6 * p), Hopping((0, 0), 1, 1, 0.48)]
     hoppings += [Hopping(cell, 0, 0, p) for cell in TRIANGLE]
     hoppings += [Hopping(cell, 1, 1, 0.15) for cell in (*TRIANGLE, *SECOND_TRIANGLE)]
     return TightBinding(a * TRIANGULAR, np.zeros((2, 2)), tuple(hoppings))

@@ -36,10 +36,10 @@ CECOIN5_GAP_EV = 0.00055
 LIFEAS_GAPS_EV = (0.006, 0.005, 0.0025, -0.0035)
 
 
-def _in_all_bands(particle: npt.ArrayLike, potential_eV: float, bands: int) -> Impurity:
-    """Return a scatterer between all bands, with its matrix between electrons and holes."""
-    potential = np.kron(np.asarray(particle), np.full((bands, bands), potential_eV))
-    return on_site(potential, *range(2 * bands))
+def _in_lifeas(particle: npt.ArrayLike, potential_eV: float) -> Impurity:
+    """Return a scatterer between all bands of LiFeAs, with its matrix in electrons and holes."""
+    between = potential_eV * np.outer(multiband.LIFEAS_WEIGHTS, multiband.LIFEAS_WEIGHTS)
+    return on_site(np.kron(np.asarray(particle), between), *range(2 * len(between)))
 
 
 def octet(normal: TightBinding, energy_eV: float, gap_eV: float) -> Vectors:
@@ -58,9 +58,7 @@ def octet(normal: TightBinding, energy_eV: float, gap_eV: float) -> Vectors:
 
 def _bi2212() -> Material:
     normal = crystals.bi2212()
-    crystal = Crystal(
-        nambu(normal, d_wave(BI2212_GAP_EV)), broadening_eV=0.002, wannier_nm=0.15, paired=True
-    )
+    crystal = Crystal(nambu(normal, d_wave(BI2212_GAP_EV)), broadening_eV=0.002, wannier_nm=0.15)
     scatterers = {
         "scalar": crystal.defect(scalar_impurity(0.1), "C4v"),
         "magnetic": crystal.defect(magnetic_impurity(0.1), "C4v"),
@@ -79,7 +77,7 @@ def _cecoin5() -> Material:
     normal = multiband.cecoin5()
     crystal = Crystal(
         nambu(normal, d_wave(CECOIN5_GAP_EV, 2)), broadening_eV=0.00006, wannier_nm=0.18,
-        cells=320, paired=True,
+        cells=400,
     )  # fmt: skip
     scatterers = {
         "scalar": crystal.defect(scalar_impurity(0.1, 0, 2), "C4v"),
@@ -97,7 +95,11 @@ def _cecoin5() -> Material:
 def _pnictide() -> Material:
     model = nambu(crystals.pnictide(), s_plus_minus(PNICTIDE_GAP_EV, 2))
     crystal = Crystal(
-        model, broadening_eV=0.004, wannier_nm=0.15, tip=np.eye(2), cells=320, paired=True
+        model,
+        broadening_eV=0.004,
+        wannier_nm=0.15,
+        tip=np.eye(2),
+        cells=320,
     )
     scatterers = {
         "on-xz": crystal.defect(scalar_impurity(0.2, 0, 2), "C2v"),
@@ -116,22 +118,24 @@ def _pnictide() -> Material:
 def _lifeas() -> Material:
     pairing = tuple(Hopping((0, 0), m, m, gap) for m, gap in enumerate(LIFEAS_GAPS_EV))
     crystal = Crystal(
-        nambu(multiband.lifeas(), pairing), broadening_eV=0.0015, wannier_nm=0.15, cells=300,
-        paired=True,
+        nambu(multiband.lifeas(), pairing), broadening_eV=0.0015, wannier_nm=0.15, cells=240,
+        tip=np.outer(multiband.LIFEAS_WEIGHTS, multiband.LIFEAS_WEIGHTS),
     )  # fmt: skip
     scatterers = {
-        "scalar": crystal.defect(_in_all_bands([[1, 0], [0, -1]], 0.1, 4), "C4v"),
-        "magnetic": crystal.defect(_in_all_bands(np.eye(2), 0.1, 4), "C4v"),
-        "pair": crystal.defect(_in_all_bands([[0, 1], [1, 0]], 0.01, 4), "C4v"),
+        "scalar": crystal.defect(_in_lifeas([[1, 0], [0, -1]], 0.1), "C4v"),
+        "magnetic": crystal.defect(_in_lifeas(np.eye(2), 0.1), "C4v"),
+        "pair": crystal.defect(_in_lifeas([[0, 1], [1, 0]], 0.01), "C4v"),
     }
 
     def vectors(energy_eV: float) -> Vectors:
-        # The outer pocket at the energy where its normal band has sqrt(E^2 - gap^2).
+        # The outer pocket where its normal band has +-sqrt(E^2 - gap^2); waves at E > 0 are mostly
+        # electrons.
         beyond = energy_eV**2 - LIFEAS_GAPS_EV[2] ** 2
         if beyond < 0:
             return {}
-        rings = [lifeas_vectors(sign * np.sqrt(beyond)).get("2k h3") for sign in (-1, 1)]
-        return {f"2k h3{sign}": q for sign, q in zip("-+", rings, strict=True) if q}
+        normal = np.copysign(np.sqrt(beyond), energy_eV)
+        rings = {"2k h3": lifeas_vectors(normal), "2k h3, holes": lifeas_vectors(-normal)}
+        return {name: ring["2k h3"] for name, ring in rings.items() if "2k h3" in ring}
 
     return Material(
         "lifeas-sc", "LiFeAs toy with s+- gaps of 6, 5, 2.5 and -3.5 meV",
@@ -153,13 +157,12 @@ def _charge_ordered(
     wannier_nm: float,
     potentials: dict[str, Impurity],
     symmetry: str,
-    cells: int,
 ) -> Material:
     """Make the entry of a crystal with triple-q order; its ring is that of the bands without."""
     model = charge_ordered(normal, cell, amplitude_eV)
     small_cells = model.orbital_count // normal.orbital_count
     crystal = Crystal(
-        model, broadening_eV, wannier_nm, cells=cells,
+        model, broadening_eV, wannier_nm,
         tip=np.kron(np.ones((small_cells, small_cells)), np.eye(normal.orbital_count)),
     )  # fmt: skip
     scatterers: dict[str, Defect] = {
@@ -185,21 +188,21 @@ ORDERED_MATERIALS = (
         "nbse2-cdw", "2H-NbSe2, inner Nb barrel with 3 x 3 charge order; ring of the normal state",
         "Rahn et al., PRB 85, 224532 (2012); order: toy", crystals.nbse2(1), ((3, 0), (0, 3)),
         [[-0.020]], (-0.1, 0.1), broadening_eV=0.010, wannier_nm=0.13,
-        potentials={"scalar": on_site(0.3, 0)}, symmetry="C6v", cells=160,
+        potentials={"scalar": on_site(0.3, 0)}, symmetry="C6v",
     ),
     _charge_ordered(
-        "tise2", "1T-TiSe2 toy with 2 x 2 charge order; ring of its holes or electrons without it",
-        "toy", multiband.tise2(), ((2, 0), (0, 2)), [[0.0, 0.04], [0.04, 0.0]], (-0.35, 0.15),
+        "tise2", "1T-TiSe2 toy with 2 x 2 charge order; ring of its holes without it",
+        "toy", multiband.tise2(), ((2, 0), (0, 2)), [[0.0, 0.04], [0.04, 0.0]], (-0.35, -0.02),
         broadening_eV=0.012, wannier_nm=0.13,
         potentials={
             "scalar": on_site(0.5, 0, 1), "on-se": on_site(0.5, 0), "on-ti": on_site(0.5, 1)
         },
-        symmetry="C6v", cells=160,
+        symmetry="C6v",
     ),
     _charge_ordered(
         "tas2", "1T-TaS2 toy with sqrt 13 x sqrt 13 charge order; ring of the normal state",
         "toy", multiband.tas2(), ((3, 1), (-1, 4)), [[-0.04]], (-0.35, 0.2),
         broadening_eV=0.015, wannier_nm=0.12, potentials={"scalar": on_site(0.5, 0)},
-        symmetry="C6", cells=64,
+        symmetry="C6",
     ),
 )  # fmt: skip

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from qpi_kernel import qspace
+from qpi_kernel.errors import QpiError
 from qpi_kernel.maps import make_map
 from qpi_kernel.simulate import continuum, find_material, simulate_kernel
 from qpi_kernel.simulate.continuum import HBAR2_2M_EV_NM2
@@ -183,3 +184,22 @@ def test_an_elliptic_contour_has_its_own_ring_along_each_axis():
         window = reach * np.sin(np.pi * reach / reach[-1]) ** 2
         profile = np.abs(np.exp(-1j * np.outer(q, reach)) @ (line * window))
         assert q[np.argmax(profile)] == pytest.approx(expected, rel=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"mass": 0.0}, "not zero and of one sign"),
+        ({"mass": (0.4, -0.4)}, "of one sign, got 0.4 and -0.4"),
+        ({"broadening_eV": -0.003}, "broadening .* must be positive"),
+        ({"core_nm": 0.0}, "core .* must be positive"),
+    ],
+)
+def test_what_is_no_band_is_refused(changes, match):
+    band = {"mass": 0.4, "edge_eV": -0.1, "broadening_eV": 0.003} | changes
+    with pytest.raises(QpiError, match=match):
+        continuum.parabolic_kernel(np.ones(2), np.ones(2), 0.0, **band)
+    if np.ndim(band["mass"]) == 0:
+        band["crossing_eV"] = band.pop("edge_eV")
+        with pytest.raises(QpiError, match=match):
+            continuum.rashba_kernel(np.ones(2), np.ones(2), 0.0, rashba_eV_nm=0.1, **band)

@@ -146,3 +146,14 @@ def test_what_is_no_cone_is_refused(changes):
         along_x(**changes)
     with pytest.raises(QpiError, match="raise the broadening"):
         q_map(0.2, broadening_eV=1e-5)
+
+
+def test_images_of_the_scatterer_are_far_enough_away():
+    # The speed at the waist of the contour is more than twice that of the cone.
+    kernels = []
+    for paths in (5.0, 9.0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dirac, "FREE_PATHS", paths)
+            axis = 0.5 * np.arange(-12, 13)
+            kernels.append(dirac.warped_kernel(axis, axis, 0.3, **BI2TE3))
+    np.testing.assert_allclose(kernels[0], kernels[1], atol=2e-3 * np.abs(kernels[1]).max())

@@ -128,3 +128,5 @@ def test_what_cannot_be_counted_is_refused():
         joint_density_of_states(ag111, grid(8), broadening_eV=0.1, spin=True)
     with pytest.raises(QpiError, match="expected"):
         joint_density_of_states(lambda kx, ky: kx, grid(8), broadening_eV=0.1)
+    with pytest.raises(QpiError, match="not Hermitian"):
+        joint_density_of_states(lambda kx, ky: 1j * ag111(kx, ky), grid(8), broadening_eV=0.1)
