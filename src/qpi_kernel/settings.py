@@ -70,7 +70,7 @@ def save(value: Any, path: Path | str) -> None:
     path = Path(path)
     plain = to_dict(value)
     if path.suffix.lower() == ".toml":
-        text = tomli_w.dumps(_without_none(plain))
+        text = tomli_w.dumps(_without_none(plain, to_dict(type(value)())))
     else:
         text = json.dumps(plain, indent=2) + "\n"
     try:
@@ -80,11 +80,14 @@ def save(value: Any, path: Path | str) -> None:
         raise QpiError(f"{path}: the settings cannot be written ({error})") from None
 
 
-def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
-    # TOML has no null: what is absent takes its default, and the default of every field that may be
-    # None is None.
+def _without_none(values: Mapping[str, Any], defaults: Any) -> dict[str, Any]:
+    # TOML has no null: what is absent takes its default. A field that may be None but has another
+    # default understands the word "none".
+    known = defaults if isinstance(defaults, Mapping) else {}
     return {
-        name: _without_none(value) if isinstance(value, Mapping) else value
+        name: _without_none(value, known.get(name))
+        if isinstance(value, Mapping)
+        else ("none" if value is None else value)
         for name, value in values.items()
-        if value is not None
+        if value is not None or known.get(name) is not None
     }

@@ -8,6 +8,10 @@ from qpi_kernel import (
     drift_matrix,
     find_bragg_peaks,
     lattice_matrix,
+    level,
+    map_fft,
+    read_file,
+    select_topography,
     undistort,
 )
 from qpi_kernel.maps import pixel_nm
@@ -131,3 +135,22 @@ def test_matrices_and_lattices_that_are_none_are_refused(noise):
     for smoothing in (0.01, 10.0):
         with pytest.raises(PreprocessError, match=r"choose 0\.1 to 3\.84 nm"):
             displacement_field(topograph, None, smoothing)
+
+
+def test_the_lattice_of_a_real_topograph(data_dir):
+    topograph = select_topography(read_file(data_dir / "fese" / "FeSe_topography.sxm"))
+    peaks = find_bragg_peaks(topograph, "square", 0.377)
+    # The scanner is within 3 % of the lattice constant of FeSe, 0.377 nm.
+    np.testing.assert_allclose(2 * np.pi / np.hypot(*peaks.T), 0.377, rtol=0.03)
+    straight = undistort(topograph, displacement_field(topograph, peaks))
+
+    def sharpness(didv):
+        """Return how much of the power around the first peak is within a q-pixel of it."""
+        fft = map_fft(level(didv, 2))
+        qx, qy = find_bragg_peaks(didv, "square", 0.377)[0]
+        step = float(fft["qx"][1] - fft["qx"][0])
+        away = np.hypot(fft["qx"] - qx, fft["qy"] - qy) / step
+        power = np.abs(fft) ** 2
+        return float(power.where(away < 1.5).sum() / power.where(away < 5).sum())
+
+    assert sharpness(straight) > sharpness(topograph) > 0.8

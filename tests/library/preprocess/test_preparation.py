@@ -27,7 +27,7 @@ from qpi_kernel import (
 )
 from qpi_kernel.preprocess.settings import DistortionSettings
 from qpi_kernel.qspace import ring_radius
-from qpi_kernel.settings import from_dict, to_dict
+from qpi_kernel.settings import from_dict, load, save, to_dict
 from qpi_kernel.simulate import simulate_kernel
 from tests.library.preprocess.conftest import LENGTH, frame, lattice_of, map_of, smooth_field
 
@@ -102,6 +102,16 @@ def test_every_setting_is_a_recorded_step_and_off_unless_asked_for():
     expected = "averaged normalised outlier streaks hum surface median drift displacement set what"
     assert [step.split()[0] for step in words] == [*expected.split(), "resampled"]
     assert len(prepare(didv, None, beside).attrs["prepared"]) == 1
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".json"])
+def test_settings_survive_a_file(suffix, tmp_path):
+    for settings in (
+        PrepareSettings(level_degree=None, hum_px=2.6),
+        PrepareSettings(level_degree=0, distortion=DistortionSettings(lattice="square")),
+    ):
+        save(settings, tmp_path / f"settings{suffix}")
+        assert load(PrepareSettings, tmp_path / f"settings{suffix}") == settings
 
 
 def test_every_setting_is_explained_and_off():

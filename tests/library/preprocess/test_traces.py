@@ -1,7 +1,18 @@
 import numpy as np
 import pytest
 
-from qpi_kernel import PreprocessError, average_traces, shift_between, simulate_map
+from qpi_kernel import (
+    PreprocessError,
+    average_traces,
+    level,
+    read_file,
+    select_didv,
+    shift_between,
+    simulate_map,
+)
+from qpi_kernel.maps import pixel_nm
+from qpi_kernel.preprocess.distortion import warp
+from qpi_kernel.read.companions import select_backward
 from tests.library.preprocess.conftest import frame, map_of
 
 
@@ -64,3 +75,30 @@ def test_the_drift_between_two_simulated_scans():
     known = simulate_map("ag111", bias_mV=[0.0], size_nm=30.0, pixels=100, scatterers=10, seed=1)
     later = known.didv.roll(x=3).roll(y=-2)
     assert shift_between(known.didv, later) == pytest.approx((-0.6, 0.9), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("file", "least_px", "most_px"),
+    [
+        ("cu111/A200621.160730.dat", 4, 12.5),
+        ("cu111/A200621.210648.dat", 4, 12.5),
+        ("fese/FeSe_topography.sxm", 0.5, 2),
+    ],
+)
+def test_backward_traces_of_real_scans_lie_on_the_forward_ones(data_dir, file, least_px, most_px):
+    dataset = read_file(data_dir / file)
+    forward = select_didv(dataset)
+    backward = select_backward(dataset, forward.attrs["channel"])
+    _, lag = shift_between(forward, backward, along_rows=True)
+    lag /= pixel_nm(forward)[1]
+    assert least_px < abs(lag) < most_px
+    rows, columns = np.indices(forward.shape[1:]).astype(float)
+    moved = backward.copy(data=warp(backward.values, rows, columns + lag))
+
+    def alike(other):
+        inner = (slice(None), slice(20, -20))
+        pair = [np.nan_to_num(level(one).values[0][inner]).ravel() for one in (forward, other)]
+        return np.corrcoef(*pair)[0, 1]
+
+    assert alike(moved) > alike(backward)
+    assert alike(moved) > 0.6
