@@ -54,13 +54,8 @@ class Crystal:
     tip : array, shape (n, n), optional
         Which orbitals (of the normal crystal) the tip sees, see `impurity_kernel`.
     cells : int, optional
-        Size of the torus, where the waves at the energies of interest are much slower than those
-        nearby, which `impurity_kernel` reckons with.
-    cells : int, optional
         Cells between the window and the nearest image of the scatterer; as many as the broadening
         asks for without it.
-    paired : bool
-        The crystal is a superconductor: densities are those of both spins, else of one.
     """
 
     model: TightBinding
@@ -68,7 +63,6 @@ class Crystal:
     wannier_nm: float
     tip: npt.ArrayLike | None = None
     cells: int | None = None
-    paired: bool = False
 
     def kernel(self, impurity: Impurity, y_nm: Floats, x_nm: Floats, energy_eV: float) -> Floats:
         """Return delta rho of a scatterer [1/(eV nm^2)], shape (ny, nx)."""

@@ -19,14 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from qpi_kernel.simulate.green import torus_green
-from qpi_kernel.simulate.impurity import Impurity, density_change, impurity_kernel
+from qpi_kernel.simulate.impurity import Impurity, density_change
 from qpi_kernel.simulate.tight_binding import Hopping, TightBinding
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
-
-# `impurity_kernel` sees both spins of a superconductor.
-nambu_kernel = impurity_kernel
 
 NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
