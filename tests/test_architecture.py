@@ -116,6 +116,7 @@ PUBLIC_NAMES = [
     "track_peaks",
     "undistort",
     "write_map",
+    "write_public_samples",
     "write_simulation",
 ]
 

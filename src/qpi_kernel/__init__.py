@@ -19,6 +19,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "assessment": ["Assessment", "assess"],
         "errors": ["QpiError"],
         "export": ["ExportError", "export_result", "write_map"],
+        "export.public_csv": ["write_public_samples"],
         "export.simulation": ["write_simulation"],
         "extract.engine": ["extract_kernel", "iter_extract"],
         "extract.result": ["Extraction"],

@@ -179,6 +179,24 @@ def test_simulate_as_real_as_one_likes(tmp_path):
     assert main([*words, "--realism", "awful", "--out", str(tmp_path / "b.npz")]) == 2
 
 
+def test_simulate_species_on_a_lattice_as_the_instrument_sees_them(tmp_path):
+    words = ["simulate", "--material", "graphene", "--bias", "300", "--size", "12", "--pixels"]
+    words += ["64", "--species", "scalar,site-b", "--lattice-sites", "--tip", "0.05"]
+    words += ["--temperature", "4", "--modulation", "5", "--snr", "100"]
+    assert main([*words, "--out", str(tmp_path / "a.npz")]) == 0
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert set(arrays["species"]) == {0, 1}
+        assert arrays["kernel_species_1"].shape == arrays["kernel"].shape
+        assert np.abs(arrays["kernel_species_1"] - arrays["kernel"]).max() > 0.1
+        told = json.loads(str(arrays["simulation"]))
+    assert told["measurement"]["modulation_mV"] == 5
+    assert told["lattice_sites"] is True
+    assert main([*words, "--out", str(tmp_path / "a.nc")]) == 0
+    with xr.open_dataset(tmp_path / "a.nc") as dataset:
+        assert json.loads(dataset["didv"].attrs["simulation"]) == told
+        assert dataset["kernel_species_1"].dims == dataset["kernel"].dims
+
+
 def test_simulate_refuses_in_one_line(tmp_path, capsys):
     words = ["simulate", "--bias", "0", "--size", "40", "--pixels", "64"]
     assert main([*words, "--material", "unobtainium", "--out", str(tmp_path / "a.npz")]) == 1

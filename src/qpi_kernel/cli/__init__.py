@@ -10,8 +10,8 @@ import numpy as np
 from cyclopts import App, CycloptsError, Parameter
 
 from qpi_kernel import __version__
-from qpi_kernel.cli import inspecting, learning, own_crystal
-from qpi_kernel.cli.arguments import Biases, Device, Out, Prepare, Region, Size
+from qpi_kernel.cli import inspecting, learning, own_crystal, simulating
+from qpi_kernel.cli.arguments import Device, Out, Prepare, Region, Size
 from qpi_kernel.cli.qspace import qspace
 from qpi_kernel.cli.running import run_and_write, say
 from qpi_kernel.errors import QpiError
@@ -122,70 +122,6 @@ def run(
 
 
 @app.command
-def simulate(
-    *,
-    material: str,
-    bias: Biases,
-    size: float,
-    pixels: int,
-    out: Annotated[Path, Parameter(help="FILE.npz or FILE.nc.")],
-    scatterers: int = 20,
-    snr: float = 10.0,
-    seed: int = 0,
-    realism: Literal["clean", "lab", "hard"] = "clean",
-    multiple_scattering: Annotated[bool, Parameter(negative=())] = False,
-) -> None:
-    """Simulate a map of many scatterers, and write it together with the truth.
-
-    Parameters
-    ----------
-    material
-        One of those that `materials` lists.
-    size
-        Width of the square map [nm].
-    pixels
-        Pixels along each side.
-    scatterers
-        How many.
-    snr
-        Variance of the signal away from the scatterers / variance of the white noise.
-    seed
-        Seed of all random numbers.
-    realism
-        What else the scan shows: nothing, or drift, 1/f noise, hum, row offsets, spikes, background
-        and lattice as in a good ("lab") or a bad ("hard") map.
-    multiple_scattering
-        Let waves visit several scatterers; for materials with one parabolic band.
-    """
-    from qpi_kernel.export.simulation import write_simulation
-    from qpi_kernel.simulate import simulate_map
-
-    simulated = simulate_map(
-        material,
-        bias_mV=list(bias),
-        size_nm=size,
-        pixels=pixels,
-        scatterers=scatterers,
-        snr=snr,
-        seed=seed,
-        nuisance=realism,
-        multiple_scattering=multiple_scattering,
-    )
-    write_simulation(simulated, out)
-    say(f"wrote {out}")
-
-
-@app.command
-def materials() -> None:
-    """List the materials that can be simulated, one a line, the name first."""
-    from qpi_kernel.simulate import MATERIALS
-
-    for material in MATERIALS.values():
-        low, high = (1e3 * energy for energy in material.energies_eV)
-        say(f"{material.name:<17}{material.description}, {low:g} to {high:g} mV")
-
-
-@app.command
 def demo(*, out: Out = Path("demo"), device: Device = "auto") -> None:
     """Extract the kernel of a simulated Ag(111) map and compare it with the truth."""
     from rich.console import Console
@@ -224,7 +160,10 @@ def demo(*, out: Out = Path("demo"), device: Device = "auto") -> None:
 for command in (
     inspecting.info,
     qspace,
+    simulating.simulate,
     own_crystal.simulate_crystal,
+    simulating.materials,
+    simulating.public_set,
     learning.train,
     learning.bank,
     learning.evaluate,

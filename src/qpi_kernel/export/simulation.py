@@ -25,8 +25,10 @@ def write_simulation(simulated: SimulatedMap, path: Path | str) -> Path:
         What `simulate_map` returned.
     path : path
         ``.npz``, with the arrays values, x_nm, y_nm, bias_mV, units of the map and kernel,
-        kernel_x_nm, kernel_y_nm, scatterers_xy_nm, weights, noise, ring_q of the truth; or
-        ``.nc``, with the same as variables ("didv" for the values). The folder is made.
+        kernel_x_nm, kernel_y_nm, scatterers_xy_nm, weights, species, noise, ring_q of the truth
+        and all settings as JSON in simulation; or ``.nc``, with the same as variables ("didv" for
+        the values, which has the settings among its attributes). Further species have their kernels
+        in kernel_species_1 and so on. The folder is made.
 
     Returns
     -------
@@ -60,9 +62,17 @@ def _arrays(simulated: SimulatedMap) -> dict[str, Any]:
         "kernel_y_nm": kernel["y"].values,
         "scatterers_xy_nm": simulated.scatterers.xy_nm,
         "weights": simulated.scatterers.weight,
+        "species": simulated.scatterers.species,
         "noise": simulated.noise,
         "ring_q": simulated.ring_q,
+        "simulation": simulated.didv.attrs["simulation"],
+        **{name: other.values for name, other in _others(simulated).items()},
     }
+
+
+def _others(simulated: SimulatedMap) -> dict[str, xr.DataArray]:
+    kernels = enumerate(simulated.kernels[1:], 1)
+    return {f"kernel_species_{number}": kernel for number, kernel in kernels}
 
 
 def _dataset(simulated: SimulatedMap) -> xr.Dataset:
@@ -71,8 +81,13 @@ def _dataset(simulated: SimulatedMap) -> xr.Dataset:
     return map_dataset(simulated.didv).assign(
         {
             "kernel": (kernel.dims, kernel.values, units),
+            **{
+                name: (kernel.dims, other.values, units)
+                for name, other in _others(simulated).items()
+            },
             "scatterers_xy_nm": (("scatterer", "xy"), simulated.scatterers.xy_nm, {"units": "nm"}),
             "weights": ("scatterer", simulated.scatterers.weight),
+            "species": ("scatterer", simulated.scatterers.species),
             "noise": ("bias", simulated.noise, units),
             "ring_q": ("bias", simulated.ring_q, {"units": "1/nm"}),
             **{dim: (dim, kernel[dim].values, kernel[dim].attrs) for dim in kernel.dims[1:]},
