@@ -19,7 +19,7 @@ from qpi_kernel.qspace.transform import kernel_fft, map_fft
 
 Line = tuple[Point, Point]
 # Root mean square of what the phase of scattering shifts a maximum of |F| by, in q-pixels.
-LINE_ERROR = 0.75
+LINE_ERROR = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ def analyse(
     centred : bool
         Whether the field is a kernel, with its scatterer at y = x = 0. Along a line, and of a map,
         the curves are those of |F|, whose maxima the phase of scattering shifts: along a line their
-        error is 0.75 q-pixels, of a map it is not known.
+        error is 0.5 q-pixels, of a map it is not known.
 
     Returns
     -------

@@ -122,7 +122,8 @@ def analysis_figure(found: Analysis, bias_mV: float | None = None) -> "Figure":
     draw_curve(axes[0], found.profile, at, found.dispersion)
     if several:
         draw_image(axes[1], found.profile, found.dispersion, found.fit)
-        axes[1].set_title(str(found.fit or "maxima of each energy"), fontsize=9)
+        title = str(found.fit or "maxima of each energy").replace(", χ", "\nχ")
+        axes[1].set_title(title, fontsize=9)
     return figure
 
 

@@ -3,6 +3,7 @@ import pytest
 
 from qpi_kernel.maps import MapError
 from qpi_kernel.qspace import kernel_fft, q_correlation
+from qpi_kernel.simulate import joint_density_of_states
 from tests.library.qspace.conftest import born
 
 
@@ -19,6 +20,24 @@ def test_the_right_band_is_more_like_the_kernel_than_a_wrong_one(kernel_of):
     swapped = fft.copy(data=fft.values[::-1])
     right, wrong = (q_correlation(fft, each, (0.5, 6.0)).values for each in (fft, swapped))
     assert np.all(right - wrong > 0.5)
+
+
+def test_the_joint_density_of_states_at_the_energy_of_a_kernel_is_the_most_alike(kernel_of):
+    # k = 1/nm at 100 meV. A scatterer of strong potential puts the weight inside of the ring at 2k,
+    # as the joint density does; that of a weak one lies outside.
+    def parabola(kx, ky):
+        return 0.1 * (kx**2 + ky**2)[..., None, None]
+
+    resonant = born(2.0, np.pi / 2)
+    fft = kernel_fft(kernel_of(resonant, half=40, step=0.5, bias_mV=[100.0]), window="hann")
+    correlations = []
+    for energy in (60.0, 100.0, 150.0):
+        grid = kernel_of(resonant, half=40, step=0.5, bias_mV=[energy])
+        joint = joint_density_of_states(parabola, grid, broadening_eV=0.01)
+        theory = joint.assign_coords(bias=fft["bias"])
+        correlations.append(q_correlation(fft, theory, (1.0, 4.0)).values[0])
+    assert np.argmax(correlations) == 1
+    assert correlations[1] > 0.5
 
 
 def test_a_flat_theory_has_no_correlation(kernel_of):
