@@ -3,6 +3,8 @@
 Densities are those of one spin.
 """
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
@@ -30,11 +32,15 @@ def on_site(potential_eV: npt.ArrayLike, *orbitals: int) -> Impurity:
 
 
 def backscattering(
-    model: TightBinding, energy_eV: float, direction: Direction, reach: float = 12.0
+    model: TightBinding,
+    energy_eV: float,
+    direction: Direction,
+    reach: float = 12.0,
+    origin: Direction = (0.0, 0.0),
 ) -> Direction:
     """Return 2 k of the innermost contour along a direction [1/nm]; NaN where there is none."""
     along = np.array(direction) / np.hypot(*direction)
-    x, y = 2 * crystals.contour_k(model, energy_eV, direction, reach) * along
+    x, y = 2 * crystals.contour_k(model, energy_eV, direction, reach, origin) * along
     return float(x), float(y)
 
 
@@ -93,6 +99,16 @@ def _honeycomb(
     return Material(name, description, source, scatterers, vectors, energies_eV, crystal=crystal)
 
 
+def pnictide_vectors(model: TightBinding, energy_eV: float) -> Vectors:
+    """Return 2 k of the holes at Gamma and of the electrons at (0, pi / a), along x."""
+    corner = float(np.pi / model.lattice_nm[0, 0])
+    electrons = backscattering(model, energy_eV, ALONG_X, corner / 2, (0.0, corner))
+    return {
+        "2k holes": backscattering(model, energy_eV, ALONG_X, corner),
+        "2k electrons": electrons,
+    }
+
+
 def _pnictide() -> Material:
     crystal = Crystal(crystals.pnictide(), broadening_eV=0.005, wannier_nm=0.15, tip=np.eye(2))
     scatterers = {
@@ -103,7 +119,7 @@ def _pnictide() -> Material:
     return Material(
         "pnictide", "iron pnictide (NaFeAs); a scatterer in the xz orbital is twofold",
         "Raghu et al., PRB 77, 220503 (2008)", scatterers,
-        lambda energy_eV: {"2k": backscattering(crystal.model, energy_eV, ALONG_X)},
+        partial(pnictide_vectors, crystal.model),
         (-0.05, 0.05), crystal=crystal,
     )  # fmt: skip
 

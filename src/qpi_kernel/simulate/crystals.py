@@ -111,7 +111,11 @@ def kagome() -> TightBinding:
 
 
 def contour_k(
-    model: TightBinding, energy_eV: float, direction: tuple[float, float], reach: float
+    model: TightBinding,
+    energy_eV: float,
+    direction: tuple[float, float],
+    reach: float,
+    origin: tuple[float, float] = (0.0, 0.0),
 ) -> float:
     """Return the least k > 0 along a direction where a band has the energy; NaN where none has.
 
@@ -121,18 +125,25 @@ def contour_k(
         Of k; its length does not matter.
     reach : float
         Where to stop [1/nm].
+    origin : (kx, ky)
+        Where k begins: the middle of the pocket [1/nm].
     """
-    return next(iter(contour_crossings(model, energy_eV, direction, reach)), float("nan"))
+    return next(iter(contour_crossings(model, energy_eV, direction, reach, origin)), float("nan"))
 
 
 def contour_crossings(
-    model: TightBinding, energy_eV: float, direction: tuple[float, float], reach: float
+    model: TightBinding,
+    energy_eV: float,
+    direction: tuple[float, float],
+    reach: float,
+    origin: tuple[float, float] = (0.0, 0.0),
 ) -> list[float]:
     """Return every k > 0 of `contour_k`, in rising order [1/nm]."""
     x, y = np.array(direction) / np.hypot(*direction)
 
     def levels(k: Floats) -> Floats:
-        return np.asarray(np.linalg.eigvalsh(model.hamiltonian(k * x, k * y)) - energy_eV)
+        kx, ky = origin[0] + k * x, origin[1] + k * y
+        return np.asarray(np.linalg.eigvalsh(model.hamiltonian(kx, ky)) - energy_eV)
 
     k = np.linspace(0, reach, 800)
     signs = np.sign(levels(k))

@@ -3,18 +3,20 @@
 Densities of superconductors are those of both spins, of the others those of one.
 """
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
 from qpi_kernel.simulate import crystals, multiband
 from qpi_kernel.simulate.charge_order import Cell, charge_ordered
 from qpi_kernel.simulate.crystal_materials import (
-    ALONG_X,
     ALONG_Y,
     Vectors,
     backscattering,
     lifeas_vectors,
     on_site,
+    pnictide_vectors,
 )
 from qpi_kernel.simulate.impurity import Impurity
 from qpi_kernel.simulate.material import Crystal, Defect, Material
@@ -110,7 +112,7 @@ def _pnictide() -> Material:
     return Material(
         "pnictide-sc", "the same with the s+- gap 10 meV cos kx cos ky",
         "Raghu et al., PRB 77, 220503 (2008); gap: toy", scatterers,
-        lambda energy_eV: {"2k": backscattering(model, energy_eV, ALONG_X, 8.0)},
+        partial(pnictide_vectors, model),
         (-0.04, 0.04), crystal=crystal,
     )  # fmt: skip
 
