@@ -3,7 +3,8 @@
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from dataclasses import fields, is_dataclass
+from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 from magicgui.widgets import create_widget
 from pydantic import TypeAdapter
@@ -23,7 +24,8 @@ class SettingsForm(QWidget, Generic[T]):
     """Fields of a settings class as a form.
 
     An optional length (``float | None``, more than 0) stands at 0 for None and then reads
-    "automatic" or "none"; an optional whole number is a list that begins with "none".
+    "automatic" or "none"; an optional whole number is a list that begins with "none". A field that
+    is a settings class itself shows all of its own.
 
     Parameters
     ----------
@@ -40,10 +42,19 @@ class SettingsForm(QWidget, Generic[T]):
         self._cls = cls
         schema = TypeAdapter(cls).json_schema()["properties"]
         notes = parameter_notes(cls)
+        kinds = get_type_hints(cls)
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.widgets: dict[str, Any] = {}
         for name in names:
+            if is_dataclass(kinds[name]):
+                group: SettingsForm[Any] = SettingsForm(
+                    cast(type, kinds[name]), [field.name for field in fields(kinds[name])]
+                )
+                group.changed.connect(self.changed)
+                layout.addRow(group)
+                self.widgets[name] = group
+                continue
             label, unit = _label(name)
             note = notes.get(name, "")
             # "None takes ..." has the library choose; any other None switches something off.
@@ -104,5 +115,7 @@ def _field_widget(schema: Mapping[str, Any], unit: str, none_text: str) -> Any:
 
 
 def _read(widget: Any) -> Any:
+    if isinstance(widget, SettingsForm):
+        return widget.values()
     special = getattr(widget.native, "specialValueText", str)()
     return None if special and widget.value == widget.min else widget.value

@@ -20,7 +20,18 @@ from qpi_kernel.settings import from_dict
 
 FIELDS = ("method", "window_nm", "refine")
 MORE_FIELDS = ("position_error_nm", "background_degree", "samples")
-PREPARE_FIELDS = ("level_degree", "level_rows", "despike")
+# Without those that need other channels of the scan: a layer has one.
+PREPARE_FIELDS = (
+    "level_degree",
+    "level_rows",
+    "mask_cores",
+    "despike",
+    "remove_streaks",
+    "hum_px",
+    "clusters_nm",
+    "pixel_nm",
+    "distortion",
+)
 DEVICES = ("auto", "cpu", "cuda")
 
 

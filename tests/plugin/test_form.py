@@ -1,3 +1,4 @@
+from dataclasses import fields
 from typing import Annotated, Literal
 
 import pytest
@@ -6,6 +7,8 @@ pytest.importorskip("napari")
 from pydantic import Field
 
 from napari_qpi_kernel.form import SettingsForm, parameter_notes
+from napari_qpi_kernel.settings_panel import PREPARE_FIELDS
+from qpi_kernel.preprocess.settings import DistortionSettings, PrepareSettings
 from qpi_kernel.settings import settings
 
 
@@ -82,3 +85,42 @@ def test_tooltips_come_from_the_docstring(form):
     assert form.widgets["method"].tooltip == "How it is done, told over two lines."
     assert form.widgets["window_nm"].tooltip.endswith("[nm]")
     assert parameter_notes(Example)["most"] == "Numbers."
+
+
+@settings
+class Whole:
+    """Settings that hold others.
+
+    Parameters
+    ----------
+    count : int
+        A number.
+    example : Example
+        More of them.
+    """
+
+    count: int = 1
+    example: Example = Field(default_factory=Example)
+
+
+def test_settings_within_settings_are_shown_and_read(qtbot):
+    form = SettingsForm(Whole, ("count", "example"))
+    qtbot.addWidget(form)
+    assert form.value() == Whole()
+    with qtbot.waitSignal(form.changed):
+        form.widgets["example"].widgets["method"].value = "better"
+    assert form.value() == Whole(example=Example(method="better"))
+
+
+def test_every_step_of_the_preparation_that_a_layer_allows_is_on_the_form(qtbot):
+    form = SettingsForm(PrepareSettings, PREPARE_FIELDS)
+    qtbot.addWidget(form)
+    assert form.value() == PrepareSettings()
+    assert {field.name for field in fields(PrepareSettings)} - set(PREPARE_FIELDS) == {
+        "average_traces",
+        "normalise",
+    }
+    form.widgets["hum_px"].value = 2.6
+    form.widgets["distortion"].widgets["lawler_fujita"].value = True
+    expected = PrepareSettings(hum_px=2.6, distortion=DistortionSettings(lawler_fujita=True))
+    assert form.value() == expected

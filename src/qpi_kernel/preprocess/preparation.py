@@ -127,14 +127,14 @@ def _straightened(
         )
     if settings.lawler_fujita:
         symmetry = None if settings.lattice == "none" else settings.lattice
-        peaks = find_bragg_peaks(ruler, symmetry, settings.lattice_nm)
+        peaks = find_bragg_peaks(ruler, symmetry, settings.lattice_constant_nm)
         displacement = displacement_field(ruler, peaks, settings.smoothing_nm)
         didv, ruler = undistort(didv, displacement), undistort(ruler, displacement)
         steps.append(f"displacement of the lattice in the {seen_in} taken away (Lawler-Fujita)")
     if settings.lattice != "none":
         # Of a lattice that is straight the Bragg peaks are sharp.
-        peaks = find_bragg_peaks(ruler, settings.lattice, settings.lattice_nm)
-        matrix = lattice_matrix(peaks, settings.lattice, settings.lattice_nm)
+        peaks = find_bragg_peaks(ruler, settings.lattice, settings.lattice_constant_nm)
+        matrix = lattice_matrix(peaks, settings.lattice, settings.lattice_constant_nm)
         didv = apply_affine(didv, matrix)
         numbers = ", ".join(f"{matrix[i, j]:.4f}" for i, j in ((0, 0), (0, 1), (1, 1)))
         steps.append(f"set to a {settings.lattice} lattice in the {seen_in} ({numbers})")

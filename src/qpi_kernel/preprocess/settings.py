@@ -35,7 +35,7 @@ class DistortionSettings:
         Distance over which the phase of the lattice is averaged [nm]; None takes three periods.
     lattice : {"none", "square", "hexagonal"}
         Make the Bragg peaks those of this lattice by a linear map.
-    lattice_nm : float or None
+    lattice_constant_nm : float or None
         Lattice constant [nm]; None keeps the measured area of the unit cell.
     """
 
@@ -45,7 +45,7 @@ class DistortionSettings:
     lawler_fujita: bool = False
     smoothing_nm: Annotated[float, Field(gt=0, le=100)] | None = None
     lattice: Literal["none", "square", "hexagonal"] = "none"
-    lattice_nm: Annotated[float, Field(gt=0, le=10)] | None = None
+    lattice_constant_nm: Annotated[float, Field(gt=0, le=10)] | None = None
 
 
 @settings

@@ -92,7 +92,7 @@ def test_every_setting_is_a_recorded_step_and_off_unless_asked_for():
         level_degree=1,
         level_rows=True,
         distortion=DistortionSettings(
-            drift_x_nm=0.1, lattice="square", lattice_nm=0.4, lawler_fujita=True
+            drift_x_nm=0.1, lattice="square", lattice_constant_nm=0.4, lawler_fujita=True
         ),
         clusters_nm=3.0,
         pixel_nm=0.08,
@@ -134,7 +134,8 @@ def test_the_lattice_of_the_topography_straightens_all_biases():
     bare = map_of(bare + 0.05 * np.random.default_rng(0).normal(size=bare.shape))
     topography = map_of(lattice_of("square", x + shift[0], y + shift[1]))
     settings = PrepareSettings(
-        level_degree=None, distortion=DistortionSettings(lawler_fujita=True, lattice_nm=0.4)
+        level_degree=None,
+        distortion=DistortionSettings(lawler_fujita=True, lattice_constant_nm=0.4),
     )
     result = prepare(bare, settings, Companions(topography=topography))
     inner, waves = (slice(15, -15), slice(15, -15)), (np.cos(3 * x), np.sin(2 * y))
@@ -151,7 +152,9 @@ def test_a_creeping_sheared_lattice_becomes_the_known_one():
     x, y = frame()
     shift = smooth_field() + np.array([0.03 * y + 0.02 * x, -0.05 * y])
     topography = map_of(lattice_of("hexagonal", x + shift[0], y + shift[1]))
-    distortion = DistortionSettings(lawler_fujita=True, lattice="hexagonal", lattice_nm=0.4)
+    distortion = DistortionSettings(
+        lawler_fujita=True, lattice="hexagonal", lattice_constant_nm=0.4
+    )
     result = prepare(topography, PrepareSettings(distortion=distortion))
     peaks = find_bragg_peaks(result, "hexagonal")
     np.testing.assert_allclose(np.hypot(*peaks.T), LENGTH["hexagonal"], rtol=1e-3)
