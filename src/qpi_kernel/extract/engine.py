@@ -23,9 +23,11 @@ from qpi_kernel.extract.grids import Grid, make_grids, noise_level, without
 from qpi_kernel.extract.halves import iter_half_agreement
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.result import Extraction
-from qpi_kernel.extract.rounds import iter_rounds
+from qpi_kernel.extract.rounds import iter_rounds, origin_error_px
 from qpi_kernel.extract.sbd import iter_sbd
 from qpi_kernel.extract.settings import ExtractSettings
+from qpi_kernel.extract.species import iter_tell_apart
+from qpi_kernel.extract.surroundings import with_confidence
 from qpi_kernel.learn.model import Model, load_model
 from qpi_kernel.locate import LocateSettings, iter_locate, suggest_window_nm
 from qpi_kernel.maps import check_map
@@ -148,6 +150,9 @@ def _extract(
         state = yield from scaled(
             iter_rounds(coarse, scatterers, settings, model, may_add, generator), 0.1, 0.6
         )
+        if settings.max_species > 1:
+            steps = iter_tell_apart(coarse, state, settings, model, generator)
+            state = yield from scaled(steps, 0.6, 0.6)
         scatterers = state.scatterers
         coarse = without(coarse, state.foreign)
         small = coarse.problem(scatterers, settings.background_degree)
@@ -181,10 +186,13 @@ def _extract(
         numbers = {
             "prior_widening": state.widening,
             "effective_noise": (effective / pitch)[:, None].expand_as(state.widening),
+            "origin_error_nm": coarse.pixel
+            * origin_error_px(state, small).expand_as(state.widening),
         }
     agreement, chance = yield from scaled(iter_half_agreement(small, level, generator), 0.9, 0.97)
     numbers |= {"half_agreement": agreement, "half_agreement_chance": chance}
     noise = noise_level(measured.field, measured.mask)
+    scatterers = with_confidence(scatterers, problem, kernel, noise)
     yield Progress(0.97, "reconstructing the map")
     return _result(
         measured, problem, kernel, spread, prior, noise, scatterers, settings, numbers,

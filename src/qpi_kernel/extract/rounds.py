@@ -1,7 +1,10 @@
 """Rounds of kernel and scatterers, each held while the other is solved for.
 
-Blind runs also add the scatterers that the residual asks for and drop those that explain nothing.
-Pixels that stand out of the residual (clusters, crash sites) are set aside from round to round.
+Blind runs also add the scatterers that the residual asks for and drop those that explain nothing,
+and end with the round before the first that leaves more of the map unexplained: between rounds the
+network is asked anew and the scales of noise and prior error are found anew, so that a further
+round need not be better. Pixels that stand out of the residual (clusters, crash sites) are set
+aside from round to round.
 """
 
 from dataclasses import dataclass, replace
@@ -43,6 +46,12 @@ class State:
         The factor by which the prior's error was widened.
     foreign : Tensor, shape (height, width)
         1 at the pixels set aside as no part of the model.
+    marking_px : float
+        How far the positions were off at the start, by where they were moved (along each axis, root
+        mean square) [px].
+    misfits : tuple of float
+        What each round up to this one left over: mean square residual over the variance of the
+        white noise, pixels that stand out counting no more than the border of what does.
     """
 
     scatterers: Scatterers
@@ -51,6 +60,8 @@ class State:
     noise: Tensor
     widening: Tensor
     foreign: Tensor
+    marking_px: float
+    misfits: tuple[float, ...]
 
 
 def iter_rounds(
@@ -76,11 +87,13 @@ def iter_rounds(
     generator : torch.Generator
         Of the draws that set the scales.
     """
-    noise = noise_level(grid.field, grid.mask)
+    white = noise = noise_level(grid.field, grid.mask)
     rounds = (BLIND_ROUNDS if blind else KNOWN_ROUNDS) if settings.refine else 1
     whole, foreign = grid, torch.zeros_like(grid.mask)
     error_px = (settings.position_error_nm or max(0.1, grid.pixel)) / grid.pixel
-    kernel = None
+    kernel: Tensor | None = None
+    state: State | None = None
+    marking = error_px
     for number in range(rounds):
         problem = grid.problem(scatterers, settings.background_degree)
         if model is None:
@@ -97,7 +110,12 @@ def iter_rounds(
             number / rounds,
             (number + 1) / rounds,
         )
-        state = State(scatterers, shape, kernel, noise, widening, foreign)
+        misfit = _misfit(whole.problem(scatterers, settings.background_degree), kernel, white)
+        before = state.misfits if state else ()
+        if state and blind and misfit >= before[-1]:
+            break
+        misfits = (*before, misfit)
+        state = State(scatterers, shape, kernel, noise, widening, foreign, marking, misfits)
         yield Progress((number + 1) / rounds, f"round {number + 1} of {rounds}")
         if number + 1 == rounds:
             break
@@ -107,6 +125,8 @@ def iter_rounds(
             strong, kernel[best], noise[best], problem.rows_columns, problem.weights,
             position_error_px=error_px,
         )  # fmt: skip
+        if number == 0:
+            marking = _marking(problem, places)
         size = _typical(weights, problem.members)
         kernel = kernel * size[:, None, None]
         scatterers = grid.from_pixels(places, weights / (size @ problem.members), scatterers)
@@ -115,7 +135,8 @@ def iter_rounds(
         if settings.set_aside:
             foreign = _foreign(whole.problem(scatterers, settings.background_degree), kernel)
             grid = without(whole, foreign)
-    return state
+    assert state is not None, "there is at least one round"
+    return replace(state, marking_px=marking)
 
 
 def fit_kernel(
@@ -139,6 +160,37 @@ def fit_kernel(
         return kernel, fitted.scale / shape.scale[part], level
 
     return (yield from posterior.in_chunks(problem, work))
+
+
+def origin_error_px(state: State, problem: NormalEquations) -> Tensor:
+    """Return how far the origin of each species' kernel may be off, along each axis [px].
+
+    Moving all scatterers one way and the kernel the other changes nothing in the map: the origin
+    is the mean of the positions as they were marked. It errs by the error of one of them over the
+    root of their number, and is common to all biases. What all marks have in common (the brightest
+    spot of a lopsided core is not its centre) nothing in the map can tell.
+    """
+    count = (problem.members * _inside(problem)).sum(-1)
+    return state.marking_px / count.clamp(min=1).sqrt()
+
+
+def _misfit(problem: NormalEquations, kernel: Tensor, white: Tensor) -> float:
+    rest = problem.project(problem.field - problem.forward(kernel)) / white[:, None, None]
+    inside = problem.mask > 0
+    return float(rest.square().clamp(max=FOREIGN_SIGMA**2)[:, inside].mean())
+
+
+def _marking(problem: NormalEquations, places: Tensor) -> float:
+    """Return the root mean square, along each axis, of how far the scatterers in the map moved."""
+    inside = _inside(problem)
+    moved = (places - problem.rows_columns).square().mean(-1)
+    return float(((moved * inside).sum() / inside.sum().clamp(min=1)).sqrt())
+
+
+def _inside(problem: NormalEquations) -> Tensor:
+    places = problem.rows_columns
+    size = torch.tensor(problem.mask.shape, device=places.device)
+    return ((places >= 0) & (places <= size - 1)).all(-1).to(places)
 
 
 def _foreign(problem: NormalEquations, kernel: Tensor) -> Tensor:

@@ -30,6 +30,8 @@ class ExtractSettings:
         Degree of the polynomial background that is fitted with the kernel.
     set_aside : bool
         Leave out pixels whose residual stands out (clusters, crash sites, other species' cores).
+    max_species : int
+        Tell up to so many species of scatterers apart where nobody labelled them; 1 tells none.
     samples : int
         Draws from the posterior behind the spread.
     model : str or None
@@ -42,5 +44,6 @@ class ExtractSettings:
     position_error_nm: Annotated[float, Field(gt=0, le=10)] | None = None
     background_degree: Annotated[int, Field(ge=0, le=3)] = 2
     set_aside: bool = True
+    max_species: Annotated[int, Field(ge=1, le=4)] = 1
     samples: Annotated[int, Field(ge=4, le=64)] = 12
     model: str | None = None

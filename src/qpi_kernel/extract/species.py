@@ -8,31 +8,28 @@ normal distributions must be better than one by more than its parameters cost (B
 criterion; Schwarz, Ann. Stat. 6, 461 (1978)).
 """
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
-from scipy.ndimage import map_coordinates
-from torch import Tensor
 
-from qpi_kernel.extract.grids import MODEL_WINDOW, Grid, make_grids, noise_level
-from qpi_kernel.extract.normal_equations import NormalEquations
+from qpi_kernel.extract.grids import Grid, make_grids, noise_level
 from qpi_kernel.extract.prior import flat_prior
-from qpi_kernel.extract.rounds import fit_kernel
+from qpi_kernel.extract.rounds import State, fit_kernel, iter_rounds
 from qpi_kernel.extract.settings import ExtractSettings
+from qpi_kernel.extract.surroundings import Surroundings, look_around
+from qpi_kernel.learn.model import Model
 from qpi_kernel.locate import suggest_window_nm
 from qpi_kernel.progress import Steps, drain, scaled
 from qpi_kernel.scatterers import Scatterers
 
 Floats = npt.NDArray[np.float64]
 
-# Kinds of scatterers differ most within a wavelength; further out neighbours overlap.
-RADIUS = MODEL_WINDOW / 8
 # Strong evidence on the scale of Kass and Raftery, J. Am. Stat. Assoc. 90, 773 (1995).
 STRONG = 6.0
 FEWEST = 3
-# Less of its surroundings in the map, and nothing is said about a scatterer.
-SEEN = 0.5
 
 
 def propose_species(
@@ -79,11 +76,14 @@ def iter_propose(
     while (number := int(species.max()) + 1) < max_species:
         some = Scatterers(scatterers.xy_nm, scatterers.weight, species)
         problem = grid.problem(some, background_degree)
-        steps = _leftovers(problem, noise_level(grid.field, grid.mask))
-        left, seen = yield from scaled(steps, (number - 1) / max_species, number / max_species)
+        noise = noise_level(grid.field, grid.mask)
+        steps = fit_kernel(problem, flat_prior(problem), noise, torch.Generator().manual_seed(0))
+        kernel, *_ = yield from scaled(steps, (number - 1) / max_species, number / max_species)
+        found = look_around(problem, kernel, noise)
+        left = _unexplained(found)
         best, split = STRONG, species
         for label in range(number):
-            own = np.flatnonzero((species == label) & seen)
+            own = np.flatnonzero((species == label) & found.seen)
             if len(own) >= 2 * FEWEST:
                 evidence, heap = _heaps(_coordinates(left[own]), max_species - number + 1)
                 if evidence > best:
@@ -98,37 +98,30 @@ def iter_propose(
     )
 
 
-def _leftovers(
-    problem: NormalEquations, noise: Tensor
-) -> Steps[tuple[Floats, npt.NDArray[np.bool_]]]:
-    """Return the residual around each scatterer (n, pixels), and whether it is seen.
+def iter_tell_apart(
+    grid: Grid,
+    state: State,
+    settings: ExtractSettings,
+    model: Model | None,
+    generator: torch.Generator,
+) -> Steps[State]:
+    """Go on from a common kernel to one per species, if the scatterers are of several."""
+    steps = iter_propose(grid, state.scatterers, settings.max_species, settings.background_degree)
+    labelled = yield from scaled(steps, 0.0, 0.2)
+    if len(labelled.labels) == len(state.scatterers.labels):
+        return state
+    rounds = iter_rounds(grid, labelled, settings, model, False, generator)
+    return replace((yield from scaled(rounds, 0.2, 1.0)), marking_px=state.marking_px)
 
-    What a change of its weight or position could explain is taken off.
-    """
-    generator = torch.Generator().manual_seed(0)
-    kernel, *_ = yield from fit_kernel(problem, flat_prior(problem), noise, generator)
-    scale = noise[:, None, None]
-    rest = (problem.project(problem.field - problem.forward(kernel)) / scale).cpu().numpy()
-    half = int(RADIUS)
-    axis = np.arange(-half, half + 1)
-    rows, columns = np.nonzero(np.hypot(axis[:, None], axis[None, :]) <= RADIUS)
-    rows, columns = rows - half, columns - half
-    middle = problem.geometry.window // 2
-    shapes = (kernel / scale[:, None]).cpu().numpy().astype(np.float64)
-    directions = []
-    for own in shapes.swapaxes(0, 1):
-        free = (own, *np.gradient(own, axis=(1, 2)))
-        cut = [image[:, rows + middle, columns + middle].ravel() for image in free]
-        directions.append(np.linalg.qr(np.stack(cut, 1))[0])
-    kinds = problem.members.argmax(0).cpu().numpy()
-    mask = problem.mask.cpu().numpy()
-    left, seen = [], []
-    for (row, column), kind in zip(problem.rows_columns.cpu().numpy(), kinds, strict=True):
-        there = (rows + row, columns + column)
-        patch = np.concatenate([map_coordinates(each, there, order=3) for each in rest])
-        left.append(patch - directions[kind] @ (patch @ directions[kind]))
-        seen.append(map_coordinates(mask, there, order=0).mean() >= SEEN)
-    return np.array(left, np.float64), np.array(seen)
+
+def _unexplained(found: Surroundings) -> Floats:
+    """Return the residual around each scatterer less what weight and position could explain."""
+    left = found.left.copy()
+    for label, (kernel, slopes) in enumerate(zip(found.kernels, found.slopes, strict=True)):
+        free = np.linalg.qr(np.vstack([kernel, slopes]).T)[0]
+        own = found.species == label
+        left[own] -= left[own] @ free @ free.T
+    return left
 
 
 def _coordinates(left: Floats) -> Floats:
