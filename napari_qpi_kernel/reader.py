@@ -20,11 +20,16 @@ SUFFIXES = (
     ".dat",
     ".gwy",
     ".ibw",
+    ".pxp",
+    "_mtrx",
+    ".stp",
+    ".xyz",
     ".sm4",
     ".npz",
     ".npy",
     ".nxs",
     ".h5",
+    ".hdf5",
     ".mat",
     ".nc",
     ".tif",
@@ -36,7 +41,7 @@ SUFFIXES = (
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     """Return the function that opens these files, or None if they are not ours by their suffix."""
     paths = [path] if isinstance(path, str) else list(path)
-    if paths and all(Path(item).suffix.lower() in SUFFIXES for item in paths):
+    if paths and all(Path(item).name.lower().endswith(SUFFIXES) for item in paths):
         return read_layers
     return None
 

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from qpi_kernel.errors import QpiError
@@ -114,7 +115,9 @@ def read_file(
     reader = _choose(content, path)
     source = Source(path, reader.format, content, size_nm, lazy)
     try:
-        dataset = reader.read(source)
+        # Damaged values overflow; they become NaN in the end.
+        with np.errstate(all="ignore"):
+            dataset = reader.read(source)
     except ReadError:
         raise
     except QpiError as error:

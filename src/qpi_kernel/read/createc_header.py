@@ -6,8 +6,9 @@ from datetime import datetime
 from qpi_kernel.read.recording import number
 
 VOLT_PER_COUNT = 20 / 2**20  # the 20-bit converters span +-10 V
-
 HEADER_BYTES = 16384
+# Inputs without a diode read 999.99 K, or drift somewhere between 390 and 460 K.
+NO_THERMOMETER_K = 320.0
 
 
 def createc_header(content: bytes) -> dict[str, str]:
@@ -34,10 +35,10 @@ def date_in_name(name: str) -> str | None:
 
 
 def temperature_K(header: dict[str, str]) -> float | None:
-    """Return the reading of the first thermometer, T_ADC2[K] or T_AUXADC6[K], None without one."""
+    """Return the reading of the first thermometer among T_ADC2[K], T_AUXADC6[K], None without."""
     readings = (
         number(value)
         for key, value in header.items()
         if key.startswith(("t_adc", "t_auxadc")) and key.endswith("[k]")
     )
-    return next((reading for reading in readings if reading is not None and reading > 0), None)
+    return next((r for r in readings if r is not None and 0 < r < NO_THERMOMETER_K), None)

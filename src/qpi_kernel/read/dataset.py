@@ -212,9 +212,8 @@ def _shown(channel: Channel) -> tuple[npt.NDArray[np.float32], str]:
     values: npt.NDArray[np.float32] = channel.values
     if factor != 1.0 or values.dtype != np.float32 or not values.flags.writeable:
         values = np.empty(channel.values.shape, dtype=np.float32)
-        with np.errstate(over="ignore", invalid="ignore"):
-            # In double precision, but piece by piece: a double copy of a grid is twice the file.
-            np.multiply(channel.values, factor, out=values, dtype=np.float64, casting="unsafe")
+        # In double precision, but piece by piece: a double copy of a grid is twice the file.
+        np.multiply(channel.values, factor, out=values, dtype=np.float64, casting="unsafe")
     if not np.isfinite(values).all():
         values = np.where(np.isfinite(values), values, np.float32(np.nan))
     return values, units
@@ -242,9 +241,7 @@ def _on_disk(
 def covered(axis: npt.ArrayLike) -> float:
     """Return the length that the points of an axis cover, half a pitch beyond both ends."""
     points = np.asarray(axis, dtype=np.float64)
-    with np.errstate(all="ignore"):
-        length = abs(float(points[-1] - points[0])) * points.size / max(points.size - 1, 1)
-    return round(length, 9)
+    return round(abs(float(points[-1] - points[0])) * points.size / max(points.size - 1, 1), 9)
 
 
 def distinct(name: str, taken: Mapping[str, object]) -> str:

@@ -2,7 +2,9 @@
 
 import io
 import logging
+import math
 import re
+import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -34,10 +36,29 @@ class Wave(NamedTuple):
 
 def is_wave(content: bytes) -> bool:
     """Tell a wave by its version and the checksum of its headers, in either byte order."""
+    return _byte_order(content) is not None
+
+
+def _byte_order(content: bytes) -> str | None:
     if len(content) < HEADER_BYTES:
+        return None
+    for order in "<>":
+        words = np.frombuffer(content, f"{order}i2", HEADER_BYTES // 2)
+        if words[0] == VERSION and int(words.sum(dtype=np.int64)) % 2**16 == 0:
+            return order
+    return None
+
+
+def _sizes_fit(content: bytes) -> bool:
+    """Tell whether the sizes in the headers fit into the file: igor2 asks for memory by them."""
+    order = _byte_order(content)
+    if order is None:
         return False
-    words = (np.frombuffer(content, f"{order}i2", HEADER_BYTES // 2) for order in "<>")
-    return any(w[0] == VERSION and int(w.sum(dtype=np.int64)) % 2**16 == 0 for w in words)
+    parts = struct.unpack_from(f"{order}15i", content, 4)
+    (points,) = struct.unpack_from(f"{order}i", content, 76)
+    shape = struct.unpack_from(f"{order}4i", content, 132)
+    claims = (*parts, points, *shape, math.prod(size for size in shape if size > 0))
+    return all(0 <= claim <= len(content) for claim in claims)
 
 
 def read_waves(source: Source, contents: Sequence[bytes]) -> xr.Dataset:
@@ -124,6 +145,10 @@ def _load(source: Source, content: bytes) -> dict[str, Any]:
         raise source.error(
             "the package igor2", "none", 'run pip install "napari-qpi-kernel[igor]"'
         ) from None
+    if not _sizes_fit(content):
+        raise source.error(
+            "a wave of version 5 whose sizes fit", "damaged headers", "copy it again"
+        )
     try:
         loaded: dict[str, Any] = binarywave.load(io.BytesIO(content))["wave"]
     except Exception as error:

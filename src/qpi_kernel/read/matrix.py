@@ -101,7 +101,11 @@ def _open(source: Source, path: Path) -> Any:
             return following
 
     run = CheckedData()
-    _, message = run.open(str(path))
+    try:
+        _, message = run.open(str(path))
+    except Exception as error:
+        # Of damaged parameters only some become a message.
+        run.scan, message = None, f"damaged parameters ({error!r})"[:120]
     if run.scan is None or (run.object_type == "volume CITS" and not run.volume_scan):
         beside = any(path.parent.glob(f"{path.name.rpartition('--')[0]}_0001.mtrx"))
         raise source.error(

@@ -51,9 +51,7 @@ def read(source: Source) -> xr.Dataset:
             f"{values.dtype} of shape {values.shape}",
             f"save {LAYOUT}",
         )
-    with np.errstate(over="ignore"):
-        values = values.astype(np.float32)
-    values = values.reshape(-1, *values.shape[-2:])
+    values = values.astype(np.float32).reshape(-1, *values.shape[-2:])
     bias_mV = _axis(source, arrays, "bias_mV", values.shape[0])
     if bias_mV is None and values.shape[0] > 1:
         raise source.error(

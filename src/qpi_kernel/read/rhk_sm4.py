@@ -120,8 +120,7 @@ def _page(content: bytes, kind: int, objects: dict[int, int], fields: tuple[floa
         # time, x, y and four drifts of each curve
         positions = _numbers(content, own[SPECTRA_POSITIONS], "<f4", 7 * ny).reshape(ny, 7)[:, 1:3]
     name = strings[0].strip() or "channel"
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = (counts * z_scale + z_offset).astype(np.float32)
+    values = (counts * z_scale + z_offset).astype(np.float32)
     return Page(
         kind=kind,
         line=line,

@@ -1,13 +1,16 @@
 """Zarr stores (a folder, or one .zip): datasets that xarray wrote, or one bare array."""
 
+import io
 import math
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 import zarr
-from zarr.storage import LocalStore, ZipStore
+from zarr.buffer import default_buffer_prototype
+from zarr.storage import LocalStore, MemoryStore
 
 from qpi_kernel.errors import QpiError
 from qpi_kernel.read.dataset import build_dataset
@@ -44,9 +47,8 @@ def read(source: Source) -> xr.Dataset:
     ReadError
         If the store is damaged, or holds no such variable.
     """
-    zipped = source.content.startswith(ZIP_MAGIC)
-    store: Any = (ZipStore if zipped else LocalStore)(source.path, read_only=True)
     try:
+        store = _store(source)
         node = zarr.open(store, mode="r")
         if isinstance(node, zarr.Array):
             return _bare(source, node)
@@ -60,8 +62,17 @@ def read(source: Source) -> xr.Dataset:
         # On damaged files the codecs of Zarr raise nearly anything, from KeyError to RuntimeError.
         found = f"damaged data ({error})"[:120].replace("\n", " ")
         raise source.error("a Zarr store", found, "copy the whole folder again") from None
-    finally:
-        store.close()
+
+
+def _store(source: Source) -> LocalStore | MemoryStore:
+    """Return the folder, or the entries of a .zip in memory: the ZipStore of Zarr trusts them."""
+    if not source.content.startswith(ZIP_MAGIC):
+        return LocalStore(source.path, read_only=True)
+    make = default_buffer_prototype().buffer.from_bytes
+    with zipfile.ZipFile(io.BytesIO(source.content)) as archive:
+        files = [entry for entry in archive.infolist() if not entry.is_dir()]
+        source.check_claim(sum(entry.file_size for entry in files))
+        return MemoryStore({entry.filename: make(archive.read(entry)) for entry in files})
 
 
 def _bare(source: Source, array: zarr.Array[Any]) -> xr.Dataset:

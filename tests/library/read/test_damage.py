@@ -1,62 +1,56 @@
 """Whatever the bytes are, reading gives a Dataset or one ReadError."""
 
-import io
+import random
 import tracemalloc
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
-import tifffile
-import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qpi_kernel import ReadError, make_map, read_file
+from benchmarks.fuzz_readers import damaged
+from qpi_kernel import ReadError, read_file
+from tests.library.read.writers import Example, createc_bytes, examples, grid_bytes, sxm_bytes
 
-OPTIONAL = {".ibw": "igor2"}
+OPTIONAL = {".ibw": "igor2", ".pxp": "igor2", "_mtrx": "access2thematrix"}
 SUFFIXES = [
-    ".3ds",
-    ".sxm",
-    ".dat",
-    ".sm4",
-    ".gwy",
-    ".nxs",
-    ".mat",
-    ".npz",
-    ".npy",
-    ".nc",
-    ".tif",
-    ".gsf",
+    *(".3ds", ".sxm", ".nanonis.dat", ".dat", ".vert", ".sm4", ".grid.sm4", ".ibw", ".pxp"),
+    *("_mtrx", ".gwy", ".stp", ".xyz", ".nxs", ".h5", ".mat", ".v73.mat", ".npz", ".npy", ".nc"),
+    *(".zarr.zip", ".tif", ".gsf", ".csv"),
 ]
-SUFFIXES += [suffix for suffix, package in OPTIONAL.items() if find_spec(package)]
+SUFFIXES = [s for s in SUFFIXES if s not in OPTIONAL or find_spec(OPTIONAL[s])]
+SPECTRA = {".nanonis.dat", ".vert"}
+MAPS = [suffix for suffix in SUFFIXES if suffix not in SPECTRA]
+EVERY = pytest.mark.parametrize("suffix", SUFFIXES)
+FIXTURES = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+
+
+class Files(dict):
+    """The examples; Hypothesis shows the arguments of a failing test, and these are long."""
+
+    def __repr__(self):
+        return "files"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return Files(examples(tmp_path_factory.mktemp("examples")))
 
 
 @pytest.fixture
-def files(sxm, grid, createc, sm4, ibw, gwy, nexus, mat, npz, top, curves, tmp_path):
-    """Return a function from a suffix to the bytes of a good file of that format."""
-    didv = make_map(top, bias_mV=[5], y_nm=np.arange(5), x_nm=np.arange(7))
-    xr.Dataset({"didv": didv}).to_netcdf(tmp_path / "good.nc", engine="h5netcdf")
-    picture, array = io.BytesIO(), io.BytesIO()
-    tifffile.imwrite(picture, top, imagej=True, resolution=(1, 1), metadata={"unit": "nm"})
-    np.save(array, top)
-    gsf = b"Gwyddion Simple Field 1.0\nXRes = 7\nYRes = 5\nXReal = 7e-9\nYReal = 5e-9\n"
-    contents = {
-        ".sxm": sxm([top] * 4),
-        ".3ds": grid(curves),
-        ".dat": createc([top, top]),
-        ".sm4": sm4({"values": top}, {"values": 2 * top, "label": "Topography", "units": "m"}),
-        ".ibw": ibw(top.T),
-        ".nxs": nexus(top, [("y", np.arange(5), "nm"), ("x", np.arange(7), "nm")]),
-        ".mat": mat(T={"map": top}, kind=[1.0]),
-        ".gwy": gwy(("Z", top, "m"), ("LIX", 2 * top, "A")),
-        ".npz": npz(values=top, x_nm=np.arange(7), y_nm=np.arange(5), bias_mV=[5.0]),
-        ".npy": array.getvalue(),
-        ".nc": (tmp_path / "good.nc").read_bytes(),
-        ".tif": picture.getvalue(),
-        ".gsf": gsf + bytes(4 - len(gsf) % 4) + top.astype("<f4").tobytes(),
-    }
-    # Hypothesis shows the arguments of a failing example: a function is short.
-    return lambda suffix: contents[suffix]
+def write(files, tmp_path):
+    """Return a function that writes an example, or other bytes in its place, and what is beside."""
+
+    def save(suffix, content=None, name=None):
+        example: Example = files[suffix]
+        for neighbour, beside in example.beside.items():
+            (tmp_path / neighbour).write_bytes(beside)
+        path = tmp_path / (name or example.name)
+        path.write_bytes(example.content if content is None else content)
+        return path
+
+    return save
 
 
 def read_or_refuse(path):
@@ -70,21 +64,32 @@ def read_or_refuse(path):
     return None
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_format_is_told_by_content_not_by_suffix(files, save, suffix):
-    named = read_file(save(f"map{suffix}", files(suffix)), size_nm=(7, 5))
-    renamed = read_file(save("map.txt", files(suffix)), size_nm=(7, 5))
+@pytest.mark.parametrize("suffix", MAPS)
+def test_the_marked_corner_of_a_frame_is_at_the_top_left(write, suffix):
+    dataset = read_file(write(suffix), size_nm=(7, 5))
+    assert (dataset.sizes["y"], dataset.sizes["x"]) == ((7, 7) if suffix == ".csv" else (5, 7))
+    for name, channel in dataset.items():
+        if name not in ("Z (m)", "X (m)"):
+            corner = channel.values[..., -1, 0]
+            assert (corner == channel.max(("y", "x")).values).all(), name
+            assert (channel.values == corner.max()).sum() == corner.size, name
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix != "_mtrx"])
+def test_format_is_told_by_content_not_by_suffix(write, suffix):
+    named = read_file(write(suffix), size_nm=(7, 5))
+    renamed = read_file(write(suffix, name="map.txt"), size_nm=(7, 5))
     assert renamed.equals(named)
     assert renamed.attrs["format"] == named.attrs["format"]
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_cut_files(files, save, suffix):
-    content = files(suffix)
+@EVERY
+def test_cut_files(files, write, suffix):
+    content = files[suffix].content
+    whole = read_file(write(suffix), size_nm=(7, 5))
     for share in (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
-        cut = read_or_refuse(save(f"cut{suffix}", content[: int(share * len(content))]))
-        if cut is not None and suffix in (".sxm", ".3ds", ".dat", ".sm4"):
-            whole = read_file(save(f"whole{suffix}", content))
+        cut = read_or_refuse(write(suffix, content[: int(share * len(content))]))
+        if cut is not None and suffix in (".sxm", ".3ds", ".dat", ".sm4", ".grid.sm4"):
             for name, channel in cut.items():
                 measured = np.isfinite(channel.values)
                 np.testing.assert_array_equal(
@@ -92,24 +97,33 @@ def test_cut_files(files, save, suffix):
                 )
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1))
-def test_flipped_bits(files, save, suffix, flips):
-    content = bytearray(files(suffix))
-    for place, bit in flips:
-        content[int(place * len(content))] ^= 1 << bit
-    dataset = read_or_refuse(save(f"flipped{suffix}", bytes(content)))
+@EVERY
+@settings(max_examples=20, **FIXTURES)
+@given(seed=st.integers(0, 2**32))
+def test_damaged_files(files, write, suffix, seed):
+    content = damaged(files[suffix].content, random.Random(seed))
+    dataset = read_or_refuse(write(suffix, content))
     assert dataset is None or dataset.attrs["points_measured"] > 0
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.skipif("_mtrx" not in SUFFIXES, reason="access2theMatrix is not installed")
+@settings(max_examples=20, **FIXTURES)
+@given(seed=st.integers(0, 2**32))
+def test_damaged_parameters_of_matrix_files(files, write, seed):
+    path = write("_mtrx")
+    ((name, content),) = files["_mtrx"].beside.items()
+    (path.parent / name).write_bytes(damaged(content, random.Random(seed)))
+    dataset = read_or_refuse(path)
+    assert dataset is None or dataset.attrs["points_measured"] > 0
+
+
+@EVERY
 @pytest.mark.parametrize("content", [b"", b"\n", b"hello, this is a text\n", bytes(1000)])
-def test_files_that_are_something_else(save, suffix, content):
-    with pytest.raises(ReadError, match=f"^other{suffix}"):
-        read_file(save(f"other{suffix}", content))
+def test_files_that_are_something_else(write, suffix, content):
+    path = write(suffix, content)
+    with pytest.raises(ReadError) as caught:
+        read_file(path)
+    assert str(caught.value).startswith(path.name)
 
 
 def test_unknown_format_shows_the_first_bytes(save):
@@ -127,11 +141,11 @@ def test_missing_file_and_folder(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".sxm", ".dat", ".3ds"])
-def test_headers_that_claim_a_billion_pixels(sxm, createc, grid, top, curves, save, suffix):
+def test_headers_that_claim_a_billion_pixels(top, curves, save, suffix):
     content = {
-        ".sxm": sxm([top], nx=1000000, ny=1000000),
-        ".dat": createc([top], nx=1000000, ny=1000000),
-        ".3ds": grid(curves, dim="1000000 x 1000000"),
+        ".sxm": sxm_bytes([top], nx=1000000, ny=1000000),
+        ".dat": createc_bytes([top], nx=1000000, ny=1000000),
+        ".3ds": grid_bytes(curves, dim="1000000 x 1000000"),
     }[suffix]
     path = save(f"bad{suffix}", content)
     tracemalloc.start()

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,49 @@ def test_serpentine_rows_are_turned_round(save, grid, curves, angle):
     plain = read_file(save("plain.3ds", grid(curves, angle=angle)))
     serpentine = read_file(save("serpentine.3ds", grid(curves, angle=angle, serpentine=True)))
     assert serpentine.equals(plain)
+
+
+@pytest.mark.parametrize("change", [{}, {"serpentine": True, "complete": 17}, {"angle": 180}])
+def test_lazy_values_are_the_same_and_stay_on_disk(save, grid, curves, monkeypatch, change):
+    pytest.importorskip("dask")
+    monkeypatch.setattr("qpi_kernel.read.nanonis_records.BLOCK_BYTES", 1000)
+    path = save("Grid.3ds", grid(curves, **change))
+    eager, lazy = read_file(path), read_file(path, lazy=True)
+    assert {name: channel.chunks is not None for name, channel in lazy.items()} == {
+        name: name != "Z (m)" for name in lazy
+    }
+    assert len(lazy[X].chunks[1]) > 1
+    assert lazy[X].dtype == np.float32
+    assert lazy.load().identical(eager)
+
+
+def test_lazy_sweeps_of_any_kind(save, grid, curves):
+    pytest.importorskip("dask")
+    header = (
+        "Filetype=MLS\r\nSegment Start (V), Segment End (V), Settling (s), Integration (s),"
+        " Steps (xn)=2E-3,4E-3,5E-3,50E-3,2;-8E-3,-8E-3,5E-3,50E-3,1\r\n"
+    )
+    names = "X [00001] (A);X [00002] (A);Y (A);Bias (V)"
+    path = save("mls.3ds", grid(curves, header=header, channels=names))
+    lazy = read_file(path, lazy=True)
+    np.testing.assert_allclose(lazy["bias"], [-8, 2, 4])
+    assert lazy.load().identical(read_file(path))
+
+
+def test_formats_that_cannot_wait_are_read_at_once(save, sxm, top):
+    path = save("scan.sxm", sxm([top] * 4))
+    assert read_file(path, lazy=True).identical(read_file(path))
+
+
+def test_lazy_reading_names_the_missing_package(save, grid, curves, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask", None)
+    with pytest.raises(ReadError, match=r'pip install "napari-qpi-kernel\[batch\]"'):
+        read_file(save("Grid.3ds", grid(curves)), lazy=True)
+
+
+def test_temperature_of_any_module(save, grid, curves):
+    header = 'Ext. VI 1>Field="0.2 T"\r\nExt. VI 1>Temperature="0.420 K"\r\n'
+    assert read_file(save("a.3ds", grid(curves, header=header))).attrs["temperature_K"] == 0.42
 
 
 def test_rows_from_the_top_down_are_turned_round(save, grid, curves):

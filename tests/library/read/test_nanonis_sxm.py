@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import xarray as xr
 
 from qpi_kernel import read_file, select_didv, select_topography
 
@@ -109,3 +110,12 @@ def test_real_file_agrees_with_nanonispy2(data_dir):
             signal["backward"][:, ::-1] * factor,
             rtol=1e-5,
         )
+
+
+def test_real_file_agrees_with_xarray_nanonis(data_dir):
+    pytest.importorskip("xarray_nanonis")
+    path = data_dir / "fese" / "FeSe_topography.sxm"
+    dataset, reference = read_file(path), xr.open_dataset(path, engine="nanonis")
+    for name, direction in (("LIY 1 omega (A)", "forward"), ("LIY 1 omega [bwd] (A)", "backward")):
+        expected = 1e12 * reference["LIY_1_omega"].sel(dir=direction).astype(float)
+        np.testing.assert_allclose(dataset[name][0], expected, rtol=1e-5)

@@ -42,6 +42,7 @@ def dataset(*names, biases=3, units="pA", **attrs):
         (("topography", "dI/dV", "d2I/dV2"), "dI/dV", "named dI/dV"),
         (("values",), "values", "the only channel"),
         (("Current [bwd] (A)", "LIX [bwd] (A)"), "LIX [bwd] (A)", "lock-in X"),
+        (("I(V)", "Aux2(V) [down]", "Aux2(V)", "Aux2(V) [retrace]"), "Aux2(V)", "external input"),
     ],
 )
 def test_preselection(names, chosen, reason):
@@ -84,7 +85,35 @@ def test_current_is_differentiated_where_there_is_no_lock_in():
     didv = select_didv(channels)
     assert didv.attrs["units"] == "nS"
     assert didv.attrs["channel_reason"].startswith("derivative of the current")
+    assert didv.attrs["derivative"] == "Savitzky-Golay, 5 points, degree 2"
+    np.testing.assert_allclose(didv[:, 0, 0], 3 + 0.2 * bias, rtol=1e-5)
+
+
+def test_uneven_biases_have_central_differences():
+    bias = np.array([-10.0, -6, -1, 0, 3, 10])
+    channels = dataset("Current (A)", "Z (m)", biases=6).assign_coords(bias=("bias", bias))
+    current = np.broadcast_to((3 * bias + 0.1 * bias**2)[:, None, None], (6, 3, 4))
+    channels["Current (A)"] = channels["Current (A)"].copy(data=current.astype("f4"))
+    didv = select_didv(channels)
+    assert didv.attrs["derivative"] == "central differences"
     np.testing.assert_allclose(didv[1:-1, 0, 0], 3 + 0.2 * bias[1:-1], rtol=1e-5)
+
+
+def test_the_derivative_averages_noise():
+    rng = np.random.default_rng(0)
+    channels = dataset("Current (A)", "Z (m)", biases=101)
+    noise = rng.normal(size=(101, 3, 4)).astype("f4")
+    channels["Current (A)"] = channels["Current (A)"].copy(data=noise)
+    step = float(channels["bias"][1] - channels["bias"][0])
+    # The slope over k = -2..2 has the variance 1 / sum k^2 = 1/10, the difference 1/2.
+    inner = select_didv(channels).values[2:-2]
+    assert np.std(inner) == pytest.approx(np.sqrt(0.1) / step, rel=0.1)
+
+
+def test_point_spectra_are_no_map():
+    spectra = xr.Dataset({"I": (("bias", "point"), np.ones((3, 1)))}, attrs={"source": "a.dat"})
+    with pytest.raises(ReadError, match=r"^a\.dat: expected a map, found point spectra of I"):
+        select_didv(spectra)
 
 
 def test_a_bias_that_comes_twice_has_no_derivative():
