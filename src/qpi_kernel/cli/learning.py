@@ -1,8 +1,6 @@
 """Commands about models: train one, measure it, say what is installed."""
 
-import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from qpi_kernel.cli.arguments import Device, Out
@@ -53,43 +51,28 @@ def bank(*, recipe: Path, out: Out, workers: int | None = None) -> None:
     say(f"wrote {chosen.count} kernels of {len(chosen.families)} families to {folder}")
 
 
-def evaluate(*, out: Out, model: Path | None = None, scenes: int = 40) -> None:
-    """Score all methods on families that training never saw; write and print the table.
+def evaluate(*, out: Out, model: Path | None = None, scenes: int = 23, seed: int = 11) -> None:
+    """Try all methods on families that training never saw; write and print the tables.
+
+    Called again with the same folder, it goes on where it stopped.
 
     Parameters
     ----------
     model
         A model file; by default the shipped one.
     scenes
-        Scenes per family and signal-to-noise ratio.
+        Scenes for each of nine pairs of signal-to-noise ratio and overlap.
+    seed
+        Seed of the scenes.
     """
-    from qpi_kernel.evaluate import iter_evaluate, markdown
-    from qpi_kernel.learn.build import EVALUATION
-    from qpi_kernel.learn.model import load_model
-    from qpi_kernel.simulate.bank import iter_make_bank, load_bank
+    from qpi_kernel.evaluate import EvaluateSettings, iter_evaluate, markdown, write_report
+    from qpi_kernel.settings import from_dict
 
-    loaded = load_model(model)
-    folder = out / "held_out_bank"
-    unseen = replace(EVALUATION, families=tuple(loaded.card["held_out"]))
-    bank, families = load_bank(watched(iter_make_bank(unseen, folder)))
     file = None if model is None else str(model)
-    scores = watched(iter_evaluate(bank, families, scenes=scenes, model=file))
-    table = markdown(scores)
-    rows = [
-        {
-            "family": score.family,
-            "snr": score.snr,
-            "method": score.method,
-            "similarity": score.similarity.tolist(),
-        }
-        for score in scores
-    ]
-    text = json.dumps({"model": loaded.card["name"], "sha256": loaded.sha256, "scores": rows})
-    for name, content in (("evaluation.json", text), ("evaluation.md", table)):
-        temporary = out / f".{name}.{os.getpid()}.part"
-        temporary.write_text(content, encoding="utf-8")
-        temporary.replace(out / name)
-    say(table)
+    recipe = from_dict(EvaluateSettings, {"scenes": scenes, "seed": seed, "model": file})
+    rows = watched(iter_evaluate(recipe, out))
+    write_report(rows, out)
+    say(markdown(rows))
 
 
 def models() -> None:
