@@ -378,6 +378,7 @@ def test_a_weak_magnet_on_a_topological_surface_leaves_no_charge(name):
     scalar, weak, double = charge(1e-3, 0.0), charge(0.0, 1e-3), charge(0.0, 2e-3)
     assert np.abs(weak).max() < 1e-2 * np.abs(scalar).max()
     np.testing.assert_allclose(double, 4 * weak, atol=1e-2 * np.abs(double).max())
+    np.testing.assert_allclose(charge(-1e-3, 0.0), -scalar, atol=1e-2 * np.abs(scalar).max())
 
 
 def test_an_energy_without_states_gives_a_warning_and_nothing():

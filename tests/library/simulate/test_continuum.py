@@ -113,6 +113,22 @@ def test_the_t_matrix_obeys_the_optical_theorem(mass, phase_shift):
     assert scattering.imag == pytest.approx(abs(scattering) ** 2 * local_green)
 
 
+@pytest.mark.parametrize("mass", [0.4, -0.35])
+def test_a_small_phase_shift_is_the_born_limit(mass):
+    # T = -(4 hbar^2 / 2 m) delta, so that the kernel is odd and linear in the phase shift.
+    band = {"mass": mass, "edge_eV": 0.0, "broadening_eV": 0.003}
+    r = np.linspace(0.5, 12, 60)
+    born = -4 * HBAR2_2M_EV_NM2 / abs(mass) * 1e-5
+    assert continuum.t_matrix(mass, 1e-5) == pytest.approx(born, rel=2e-5)
+    kernels = [
+        continuum.parabolic_kernel(0 * r, r, np.copysign(0.1, mass), phase_shift=delta, **band)
+        for delta in (1e-5, 2e-5, -1e-5)
+    ]
+    scale = np.abs(kernels[0]).max()
+    np.testing.assert_allclose(kernels[1], 2 * kernels[0], atol=1e-4 * scale)
+    np.testing.assert_allclose(kernels[2], -kernels[0], atol=1e-4 * scale)
+
+
 def test_an_absorbing_scatterer_loses_waves():
     scattering = continuum.t_matrix(0.4, 0.7, absorption=0.5)
     assert scattering.imag < abs(scattering) ** 2 * -0.4 / (4 * HBAR2_2M_EV_NM2)
