@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
-Matrices = TypeVar("Matrices", Complexes, "Tensor")
+Matrices = TypeVar("Matrices", Complexes, npt.NDArray[np.complex64], "Tensor")
 
 # Mean free paths between the window and the nearest image of the scatterer: exp(-5) is left of it.
 MEAN_FREE_PATHS = 5.0

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ import zarr
 from qpi_kernel.cli import main
 from qpi_kernel.errors import QpiError
 from qpi_kernel.progress import drain
-from qpi_kernel.settings import from_dict, save
+from qpi_kernel.settings import from_dict, load, save
 from qpi_kernel.simulate import bank
 from qpi_kernel.simulate.bank import BankSettings, iter_make_bank, load_bank, ripple_wavelength_px
-from qpi_kernel.simulate.families import draw_kernel
+from qpi_kernel.simulate.families import TRAINED, draw_kernel
 
+CONFIGS = Path(__file__).parents[3] / "configs"
 RECIPE = BankSettings(families=("parabolic", "warped"), count=5, size=64, seed=7)
 
 
@@ -168,3 +170,10 @@ def test_a_cut_chunk_is_refused(tmp_path):
     (folder / "kernels" / "c" / "0" / "0" / "0").write_bytes(b"half")
     with pytest.raises(QpiError, match="no kernel bank"):
         load_bank(folder)
+
+
+def test_the_large_bank_draws_from_every_family_that_models_may_learn_from():
+    recipe = load(BankSettings, CONFIGS / "bank-large.toml")
+    assert recipe.families == TRAINED
+    assert recipe.count >= 50_000
+    assert recipe.count % len(recipe.families) == 0

@@ -17,8 +17,8 @@ from qpi_kernel.simulate.families.scattering import (
     Waves,
     answer,
     density,
-    resolvent,
 )
+from qpi_kernel.simulate.green import resolvent
 
 
 def warped(rng: np.random.Generator, axis: Floats) -> Floats:
@@ -86,7 +86,7 @@ def kp(rng: np.random.Generator, axis: Floats) -> Floats:
     band = int(rng.integers(2))
     slopes = np.array([power, 2 * other])
     slope = max(abs(float(slopes @ states[:, band] ** 2)), 0.3)
-    energy = levels[band] + 1j * _broadening(mesh, k, slope)
+    energy = complex(levels[band] + 1j * _broadening(mesh, k, slope))
     green = resolvent(hamiltonian, energy)
     seen = rng.normal(size=(1, 2, 1, 1)).astype(np.complex64) * form.astype(np.complex64)
     local = np.mean(green * form**2, axis=(2, 3))

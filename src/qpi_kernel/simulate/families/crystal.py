@@ -16,9 +16,9 @@ from qpi_kernel.simulate.families.scattering import (
     answer,
     bloch,
     density,
-    resolvent,
     zone,
 )
+from qpi_kernel.simulate.green import resolvent
 from qpi_kernel.simulate.impurity import Impurity
 from qpi_kernel.simulate.tight_binding import TightBinding
 

@@ -88,33 +88,6 @@ class Mesh:
         return torus[np.ix_(near, near)]
 
 
-def inverse(matrix: Waves) -> Waves:
-    """Return the inverse of matrices of shape (n, n, *k), all k at once; `matrix` is used up.
-
-    For E + i eta - H with a Hermitian H every pivot has an imaginary part of at least eta, so that
-    none has to be looked for.
-    """
-    n = len(matrix)
-    for p in range(n):
-        pivot = 1 / matrix[p, p]
-        matrix[p, p] = 1
-        matrix[p] *= pivot
-        for row in range(n):
-            if row != p:
-                factor = matrix[row, p].copy()
-                matrix[row, p] = 0
-                matrix[row] -= factor * matrix[p]
-    return matrix
-
-
-def resolvent(hamiltonian: Waves, energy: complex) -> Waves:
-    """Return G(k) = (E + i eta - H(k))^-1 of H of shape (n, n, *k)."""
-    matrix = -hamiltonian
-    for m in range(len(matrix)):
-        matrix[m, m] += np.complex64(energy)
-    return inverse(matrix)
-
-
 def bloch(model: TightBinding, first: Waves, second: Waves) -> Waves:
     """Return H(k) of a crystal, shape (n, n, *k), in the gauge where it is periodic.
 

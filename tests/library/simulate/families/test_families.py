@@ -37,7 +37,7 @@ def test_kernels_have_ripples_of_the_wavelengths_that_were_asked_for(family, dra
     assert min(np.sum(kernel[outside] ** 2) for kernel in drawn[family]) > 0.004
 
 
-# The shipped model learned from these draws; what changes them asks for a new training.
+# Models learned from these draws; what changes them asks for a new training.
 DRAWN = {
     "parabolic": (0.248638, 0.020830, -0.020052),
     "elliptic": (0.135783, 0.044688, 0.010879),
@@ -48,6 +48,36 @@ DRAWN = {
     "honeycomb": (0.056438, 0.001393, -0.007870),
     "rashba": (0.032377, -0.017361, 0.004200),
     "triangular": (0.466053, 0.023985, 0.014915),
+    "setpoint_rings": (-0.129056, 0.031701, -0.017840),
+    "rashba_hole": (0.032375, -0.017362, 0.004200),
+    "dirac": (0.112508, 0.004345, -0.000571),
+    "dirac_magnetic": (-0.172787, -0.016874, 0.007558),
+    "dirac_gapped": (0.195542, 0.037567, -0.024618),
+    "warped_cone": (-0.180528, 0.008398, -0.000797),
+    "arcs": (-0.040068, 0.043222, -0.050441),
+    "kp": (-0.108927, -0.023517, -0.000676),
+    "pockets_hexagonal": (0.121558, 0.017990, -0.019271),
+    "pockets_square": (0.116749, 0.011743, -0.019159),
+    "oblique": (0.111631, 0.018346, -0.008353),
+    "nematic": (-0.193620, 0.001228, 0.015684),
+    "graphene": (-0.184787, 0.030333, -0.004645),
+    "kagome": (0.121508, -0.002982, -0.000226),
+    "lieb": (0.233193, 0.004586, 0.006326),
+    "bilayer": (0.187078, -0.004980, 0.024336),
+    "triangular_shells": (0.153362, 0.010662, 0.000928),
+    "pnictide": (-0.063499, -0.008699, 0.022217),
+    "t2g": (0.167418, -0.003399, -0.010922),
+    "heavy_fermion": (-0.187104, 0.010899, 0.020524),
+    "nodal_line": (0.098891, -0.074898, -0.002340),
+    "random_orbitals": (-0.064137, -0.033308, 0.000007),
+    "s_wave": (0.262063, 0.004543, -0.004829),
+    "s_plus_minus": (0.241220, 0.001945, -0.002649),
+    "d_wave": (0.241728, 0.008718, 0.010774),
+    "vacancy": (0.152996, -0.054014, 0.013342),
+    "bond_disorder": (-0.082583, -0.036346, -0.014795),
+    "clusters": (-0.086580, 0.000379, 0.002539),
+    "extended": (0.138681, 0.008216, 0.003514),
+    "charged": (0.147404, -0.004843, -0.028575),
 }
 
 
@@ -55,7 +85,7 @@ DRAWN = {
 def test_the_draws_of_a_family_stay_as_they_were(family):
     kernel = draw_kernel(family, np.random.default_rng([1, 7]), 64)
     drawn = (kernel[32, 32], kernel[32, 40], kernel[20, 27])
-    assert drawn == pytest.approx(DRAWN[family], abs=2e-5)
+    assert drawn == pytest.approx(DRAWN[family], abs=5e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

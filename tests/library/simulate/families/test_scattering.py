@@ -7,36 +7,13 @@ from qpi_kernel.simulate.families.scattering import (
     answer,
     bloch,
     density,
-    inverse,
-    resolvent,
     zone,
 )
+from qpi_kernel.simulate.green import resolvent
 from qpi_kernel.simulate.impurity import Impurity, impurity_kernel
 from qpi_kernel.simulate.tight_binding import Hopping, TightBinding
 
 A_PX, SIGMA_PX, ENERGY = 4.0, 1.2, 0.7
-
-
-def hermitian(rng, n, *shape):
-    matrix = rng.normal(size=(n, n, *shape)) + 1j * rng.normal(size=(n, n, *shape))
-    return ((matrix + np.swapaxes(matrix, 0, 1).conj()) / 2).astype(np.complex64)
-
-
-@pytest.mark.parametrize("n", [1, 2, 4])
-def test_the_resolvent_is_the_inverse_of_the_energy_above_h(n):
-    hamiltonian = hermitian(np.random.default_rng(n), n, 5, 6)
-    energy = 0.3 + 0.05j
-    green = resolvent(hamiltonian, energy)
-    matrices = np.moveaxis(hamiltonian, (0, 1), (2, 3)).astype(complex)
-    expected = np.linalg.inv(energy * np.eye(n) - matrices)
-    np.testing.assert_allclose(np.moveaxis(green, (0, 1), (2, 3)), expected, rtol=0, atol=2e-4)
-
-
-def test_inverse_needs_no_search_for_pivots():
-    # The first pivot is small, and imaginary.
-    matrix = np.array([[0.01j, 1.0], [1.0, 0.0 + 0.01j]], np.complex64)[..., None]
-    expected = np.linalg.inv(matrix[..., 0].astype(complex))
-    np.testing.assert_allclose(inverse(matrix.copy())[..., 0], expected, rtol=1e-3, atol=1e-5)
 
 
 def test_bloch_has_the_bands_of_the_tight_binding_model():
