@@ -1,6 +1,5 @@
 """The stages in order: read, select, prepare, crop, extract, assess."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from qpi_kernel.locate import locate_scatterers
 from qpi_kernel.maps import crop, nearest_bias
 from qpi_kernel.preprocess import Companions, PrepareSettings, prepare
 from qpi_kernel.progress import Progress, Steps, drain, scaled
-from qpi_kernel.read import read_file, select_didv, select_topography
+from qpi_kernel.read import read_file, select_didv, select_topography, sha256_of
 from qpi_kernel.read.companions import select_backward, select_current
 from qpi_kernel.scatterers import Scatterers, load_scatterers
 from qpi_kernel.settings import from_dict, settings, to_dict
@@ -220,8 +219,8 @@ def find_input(recipe: Mapping[str, Any], path: Path) -> Path:
     name = str(entry["file"])
     places = (path.parent / str(entry.get("path", name)), path.parent / name, Path(name))
     for place in places:
-        if place.is_file():
-            if _sha256(place) == entry.get("sha256"):
+        if place.exists():
+            if sha256_of(place) == entry.get("sha256"):
                 return place
             raise QpiError(
                 f"{place}: not the file of the recipe (its sha256 differs);"
@@ -267,7 +266,3 @@ def _recipe(
         "seed": settings.seed,
         "provenance": dict(extraction.provenance),
     }
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

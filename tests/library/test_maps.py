@@ -74,6 +74,12 @@ def test_the_input_array_is_left_alone():
     assert not values.any()
 
 
+def test_an_array_that_nobody_else_uses_becomes_the_map_itself():
+    values = np.zeros((2, 3), np.float32)
+    didv = make_map(values, bias_mV=[0], y_nm=[0, 1], x_nm=[0, 1, 2], copy=False)
+    assert np.shares_memory(didv.values, values)
+
+
 def test_unmeasured_points_stay_nan():
     values = np.array([[1.0, np.nan], [2.0, 3.0]])
     didv = make_map(values, bias_mV=[0], y_nm=[1, 0], x_nm=[0, 1])

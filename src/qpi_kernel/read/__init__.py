@@ -59,7 +59,14 @@ READERS: tuple[Reader, ...] = (
 # Enough for every header.
 HEAD_BYTES = 2**20
 
-__all__ = ["READERS", "ReadError", "read_file", "select_didv", "select_topography"]
+__all__ = [
+    "READERS",
+    "ReadError",
+    "read_file",
+    "select_didv",
+    "select_topography",
+    "sha256_of",
+]
 
 
 def read_file(
@@ -99,7 +106,7 @@ def read_file(
         if path.name in zarr_store.DESCRIPTIONS:
             path = path.resolve().parent
         if path.is_dir():
-            lazy, content, sha256 = False, zarr_store.description(path), _sha256_of_folder(path)
+            lazy, content, sha256 = False, zarr_store.description(path), sha256_of(path)
         else:
             lazy, content, sha256 = _contents(path, lazy)
     except (OSError, ValueError) as error:
@@ -130,21 +137,35 @@ def _contents(path: Path, lazy: bool) -> tuple[bool, bytes, str]:
     with path.open("rb") as file:
         content = file.read(HEAD_BYTES)
         lazy = lazy and any(reader.lazy and reader.recognises(content) for reader in READERS)
-        file.seek(0)
         if lazy:
-            return True, content, hashlib.file_digest(file, "sha256").hexdigest()
+            return True, content, sha256_of(path)
+        file.seek(0)
         content = file.read()
         return False, content, hashlib.sha256(content).hexdigest()
 
 
-def _sha256_of_folder(folder: Path) -> str:
-    """Return the sha256 of the names and contents of all files, in the order of their names."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, or of the names and contents of all files in a folder.
+
+    Parameters
+    ----------
+    path : Path
+        A measurement.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
+                name = file.relative_to(path).as_posix()
+                digest.update(f"{name}\0{sha256_of(file)}".encode())
+        return digest.hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _choose(content: bytes, path: Path) -> Reader:

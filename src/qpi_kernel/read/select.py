@@ -78,7 +78,7 @@ def select_didv(dataset: xr.Dataset, channel: str | None = None) -> xr.DataArray
 def select_topography(dataset: xr.Dataset) -> xr.DataArray | None:
     """Return the topography (forward trace) as a map with one bias [pm], None if there is none."""
     name = _first(_forward(dataset), TOPOGRAPHY)
-    if name is None:
+    if name is None or "y" not in dataset[name].dims:
         return None
     topography = _as_map(dataset, name, "topography")
     return topography.isel(bias=slice(0, 1))

@@ -114,6 +114,7 @@ def test_point_spectra_are_no_map():
     spectra = xr.Dataset({"I": (("bias", "point"), np.ones((3, 1)))}, attrs={"source": "a.dat"})
     with pytest.raises(ReadError, match=r"^a\.dat: expected a map, found point spectra of I"):
         select_didv(spectra)
+    assert select_topography(spectra.rename(I="Z")) is None
 
 
 def test_a_bias_that_comes_twice_has_no_derivative():

@@ -6,6 +6,7 @@ import xarray as xr
 import zarr
 
 from qpi_kernel import ReadError, make_map, read_file, select_didv
+from qpi_kernel.pipeline import find_input
 from tests.library.read.writers import zarr_zip_bytes
 
 VALUES = np.arange(2 * 5 * 7, dtype=np.float32).reshape(2, 5, 7)
@@ -43,6 +44,13 @@ def test_a_store_in_one_file(save, tmp_path, didv):
     dataset = read_file(save("copy.zip", content))
     assert set(dataset) == {"g", "z"}
     xr.testing.assert_equal(dataset["g"], didv)
+
+
+def test_a_recipe_finds_its_store(tmp_path, didv):
+    store = tmp_path / "map.zarr"
+    xr.Dataset({"didv": didv}).to_zarr(store, consolidated=False)
+    recipe = {"input": {"file": "map.zarr", "sha256": read_file(store).attrs["sha256"]}}
+    assert find_input(recipe, tmp_path / "recipe.json") == store
 
 
 def test_another_measurement_has_another_sha256(tmp_path, didv):
