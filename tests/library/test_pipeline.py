@@ -1,12 +1,22 @@
+import hashlib
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from qpi_kernel import PipelineSettings, PreprocessError, run, simulate_map
+from qpi_kernel import (
+    ExtractSettings,
+    PipelineSettings,
+    PreprocessError,
+    run,
+    simulate_map,
+    write_map,
+)
 from qpi_kernel.cli import main
+from qpi_kernel.learn.model import SHIPPED
 from qpi_kernel.settings import from_dict
 
 DIDV, BACK, CURRENT, Z = "LI Demod 1 X (A)", "LI Demod 1 X [bwd] (A)", "Current (A)", "Z (m)"
@@ -65,6 +75,21 @@ def test_the_preparation_takes_its_channels_from_the_same_file(scan):
     stored = result.recipe["settings"]["prepare"]
     assert {name: stored[name] for name in asked} == asked
     assert stored["despike"] is False
+
+
+def test_a_recipe_holds_the_hashes_of_measurement_and_model(tmp_path):
+    known = simulate_map("ag111", bias_mV=[0.0], size_nm=20.0, pixels=64, scatterers=6, seed=1)
+    path = write_map(known.didv, tmp_path / "map.npz")
+    settings = PipelineSettings(
+        device="cpu", extract=ExtractSettings(window_nm=8.0, samples=4, refine=False)
+    )
+    recipe = run(path, settings, scatterers=known.scatterers).recipe
+    assert recipe["input"] == {
+        "file": "map.npz",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    model = hashlib.sha256(Path(SHIPPED).read_bytes()).hexdigest()
+    assert recipe["provenance"]["model_sha256"] == model
 
 
 def test_the_lattice_of_the_topography_is_that_of_the_recipe(scan, tmp_path):
