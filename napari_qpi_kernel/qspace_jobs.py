@@ -121,15 +121,17 @@ def iter_zone(settings: "LatticeSettings") -> Steps[tuple[Any, Any]]:
     return brillouin_zone(reciprocal), np.concatenate([shortest, np.negative(shortest)])
 
 
-def iter_bragg(arguments: Arguments, settings: "LatticeSettings") -> Steps[tuple[Any, float]]:
-    """Find the Bragg peaks of a map and the lattice constant that they stand for [nm]."""
+def iter_bragg(
+    arguments: Arguments, settings: "LatticeSettings"
+) -> Steps[tuple[Any, float, float]]:
+    """Find the Bragg peaks of a map; return them with constant [nm] and rotation [degrees]."""
     yield Progress(0.0, "looking for Bragg peaks")
     from qpi_kernel.maps import make_map
     from qpi_kernel.preprocess import find_bragg_peaks
-    from qpi_kernel.qspace import lattice_constant
+    from qpi_kernel.qspace import lattice_of
 
     peaks = find_bragg_peaks(make_map(**arguments), settings.symmetry, settings.lattice_nm)
-    return peaks, lattice_constant(peaks, settings.symmetry)
+    return peaks, *lattice_of(peaks, settings.symmetry)
 
 
 def _fft_layer(fft: Map, name: str, part: str, facts: Mapping[str, Any]) -> LayerData:

@@ -154,12 +154,18 @@ class LatticePanel(QGroupBox):
         rows.addRow(self.form)
         rows.addRow(_row(self.zone, self.bragg))
         rows.addRow(self.text)
-        self.show_text("")
+        rows.setRowVisible(self.text, False)
 
-    def show_text(self, text: str) -> None:
-        """Say what the Bragg peaks mean."""
-        self.text.setText(text)
-        self.layout().setRowVisible(self.text, bool(text))
+    def show_found(self, known_nm: float, found_nm: float, rotation_deg: float) -> None:
+        """Turn the lattice to its Bragg peaks, and say what they mean for the size of the map."""
+        self.form.widgets["rotation_deg"].value = rotation_deg
+        off = 100 * (found_nm / known_nm - 1)
+        lengths, waves = ("large", "small") if off > 0 else ("small", "large")
+        self.text.setText(
+            f"The Bragg peaks say {found_nm:.4f} nm. If the lattice constant is {known_nm:g} nm,"
+            f" lengths of this map are {abs(off):.1f} % too {lengths} and all q too {waves}."
+        )
+        self.layout().setRowVisible(self.text, True)
 
 
 def has_nm(layer: Layer) -> bool:

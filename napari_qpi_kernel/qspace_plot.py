@@ -34,6 +34,7 @@ class CurvePlot(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
         self._theme: Any = {}
+        self._text = "black"
         self._curves: Curves | None = None
         self._bias_mV = 0.0
         self._axes: list[Any] = []
@@ -42,6 +43,7 @@ class CurvePlot(QWidget):
 
     def set_colours(self, text: str, ground: str) -> None:
         """Draw again with these colours of text and background."""
+        self._text = text
         self._theme = {"axes.facecolor": ground, **dict.fromkeys(COLOURED, text)}
         self._figure.set_facecolor(ground)
         if self._curves is not None:
@@ -55,6 +57,7 @@ class CurvePlot(QWidget):
         rows = 2 if found.profile.sizes["bias"] > 1 else 1
         self._canvas.setFixedHeight(rows * HEIGHT_PX)
         self._figure.clear()
+        self._figure.set_layout_engine("constrained")
         with rc_context(self._theme):
             self._axes = list(self._figure.subplots(rows, 1, squeeze=False)[:, 0])
             self._energy_line = None
@@ -64,6 +67,9 @@ class CurvePlot(QWidget):
                 self._energy_line = self._axes[1].axhline(bias_mV, color="white", lw=0.8, ls=":")
         self.show_energy(bias_mV)
         self.show()
+        # Places stay where they are while the energy changes: to find them is most of the work.
+        self._canvas.draw()
+        self._figure.set_layout_engine("none")
 
     def show_energy(self, bias_mV: float) -> None:
         """Draw the curve at another energy [mV]."""
@@ -76,6 +82,9 @@ class CurvePlot(QWidget):
         with rc_context(self._theme):
             self._axes[0].clear()
             draw_curve(self._axes[0], found.profile, bias_mV, found.dispersion, self._curves.beside)
+        # Ticks are made when they are drawn, which the theme does not reach.
+        for axes in self._axes:
+            axes.tick_params(colors=self._text)
         if self._energy_line is not None:
             self._energy_line.set_ydata([bias_mV, bias_mV])
         self._canvas.draw_idle()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 TITLE = "QPI Kernel - q space"
-NOTE = "F(q) about the scatterer,\nq = 2π / wavelength [1/nm]"
+NOTE = "Move the mouse over F(q),\nq = 2π / wavelength [1/nm]"
 
 # One q viewer for each viewer, whichever dock asked for it first.
 _open: "WeakKeyDictionary[Viewer, Viewer]" = WeakKeyDictionary()

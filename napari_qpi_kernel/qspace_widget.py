@@ -188,7 +188,9 @@ class QSpaceWidget(QWidget):
         found = curves.found
         text = str(found.fit).replace(", ", "\n") if found.fit else found.problem
         self.curves.show_found(True, text)
-        self.status.setText(f"Curves of {curves.name} at {len(found.dispersion)} energies.")
+        many = len(found.dispersion)
+        energies = f"{many} energies" if many > 1 else "one energy"
+        self.status.setText(f"Curves of {curves.name} at {energies}.")
         self.curves.plot.draw(curves, self._shown_bias())
 
     def _show_energy(self) -> None:
@@ -249,22 +251,15 @@ class QSpaceWidget(QWidget):
     def _find_bragg(self) -> None:
         settings = self.lattice.form.value()
 
-        def done(found: tuple[Any, float]) -> None:
-            self._say_bragg(found, settings.lattice_nm)
+        def done(found: tuple[Any, float, float]) -> None:
+            peaks, constant, rotation = found
+            self.lattice.show_found(settings.lattice_nm, constant, rotation)
+            q_viewer = q_viewer_of(self._viewer)
+            if q_viewer is not None:
+                show_bragg(q_viewer, peaks, shown_reach(q_viewer))
+                self._show_zone()
 
         self._run(lambda: iter_bragg(_arguments(self._raw_map()), settings), done)
-
-    def _say_bragg(self, found: tuple[Any, float], lattice_nm: float) -> None:
-        peaks, measured = found
-        off = 100 * (measured / lattice_nm - 1)
-        lengths, waves = ("large", "small") if off > 0 else ("small", "large")
-        self.lattice.show_text(
-            f"The Bragg peaks say {measured:.4f} nm. If the lattice constant is {lattice_nm:g} nm,"
-            f" lengths of this map are {abs(off):.1f} % too {lengths} and all q too {waves}."
-        )
-        q_viewer = q_viewer_of(self._viewer)
-        if q_viewer is not None:
-            show_bragg(q_viewer, peaks, shown_reach(q_viewer))
 
 
 def _arguments(layer: Any) -> dict[str, Any]:

@@ -158,6 +158,7 @@ def test_curves_maxima_and_a_band_with_errors(shown, qtbot, simulated):
     plot = dock.curves.plot
     assert not plot.isHidden()
     first, image = plot._figure.axes
+    assert {label.get_color() for label in first.get_xticklabels()} == {plot._text}
     assert first.get_title() == f"E = {dock._shown_bias():.1f} mV"
     viewer.dims.set_point(0, 30.0)
     assert first.get_title() == "E = 30.0 mV"
@@ -220,6 +221,7 @@ def test_zone_and_bragg_peaks_check_the_size_of_a_map(shown, qtbot):
     assert "say 0.350" in dock.lattice.text.text()
     assert "2.8 % too small" in dock.lattice.text.text()
     assert len(q_viewer.layers[BRAGG].data) == 4
+    assert abs(dock.lattice.form.value().rotation_deg) < 0.2
 
 
 def test_curves_are_exported_with_a_figure(shown, qtbot, tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ from qpi_kernel.qspace.similarity import band_similarity
 from qpi_kernel.qspace.symmetry import asymmetry, symmetrise
 from qpi_kernel.qspace.theory import q_correlation
 from qpi_kernel.qspace.transform import kernel_fft, map_fft
-from qpi_kernel.qspace.zone import brillouin_zone, lattice_constant, reciprocal_lattice
+from qpi_kernel.qspace.zone import brillouin_zone, lattice_of, reciprocal_lattice
 
 __all__ = [
     "Analysis",
@@ -43,7 +43,7 @@ __all__ = [
     "half_rim_q",
     "interesting_q",
     "kernel_fft",
-    "lattice_constant",
+    "lattice_of",
     "line_cut",
     "map_fft",
     "measure_dispersion",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # Legible on white and on the dark grey of napari.
 CURVE, POINTS, BAND, BESIDE = "#3b82f6", "#ff8c1a", "#2ea043", "#8c8c8c"
-# How far to look, in units of the largest wave number found.
-LOOK = 2.2
+# How far to look, in units of the largest wave number found, and of all the q there are.
+LOOK, LEAST_LOOK = 2.2, 0.25
 Array = npt.NDArray[np.floating[Any]]
 
 
@@ -85,7 +85,7 @@ def draw_image(
     q, bias = profile["q"].values, profile["bias"].values
     highest = np.nanmax(np.abs(profile.values), axis=1, keepdims=True)
     image = profile.values / np.where(highest > 0, highest, 1.0)
-    axes.pcolormesh(q, bias, image, shading="nearest", cmap="magma", rasterized=True)
+    axes.pcolorfast(_edges(q), _edges(bias), image, cmap="magma", vmin=min(0.0, np.nanmin(image)))
     if dispersion is not None:
         axes.errorbar(
             dispersion.q_per_nm, dispersion.bias_mV, xerr=_bars(dispersion), fmt="o", ms=3,
@@ -95,7 +95,7 @@ def draw_image(
         energies = np.linspace(bias[0], bias[-1], 200)
         axes.plot(fit.q_per_nm(energies), energies, color=BAND, lw=1.6)
     _finish(axes, profile, dispersion)
-    axes.set_ylim(*_edges(bias))
+    axes.set_ylim(_edges(bias)[0], _edges(bias)[-1])
     axes.set_ylabel("E (mV)", fontsize=9)
 
 
@@ -146,10 +146,11 @@ def _bars(dispersion: Dispersion) -> Any:
     return np.where(known, dispersion.error_per_nm, 0.0) if known.any() else None
 
 
-def _edges(bias: Any) -> tuple[float, float]:
-    """Return the outer edges of the first and the last row of an image [mV]."""
-    first, last = bias[1] - bias[0], bias[-1] - bias[-2]
-    return float(bias[0] - first / 2), float(bias[-1] + last / 2)
+def _edges(centres: Array) -> Array:
+    """Return the edges of pixels around these centres, half way between neighbours."""
+    between = 0.5 * (centres[1:] + centres[:-1])
+    first, last = 2 * centres[0] - between[0], 2 * centres[-1] - between[-1]
+    return np.concatenate([[first], between, [last]])
 
 
 def _finish(axes: "Axes", profile: xr.DataArray, dispersion: Dispersion | None) -> None:
@@ -157,7 +158,9 @@ def _finish(axes: "Axes", profile: xr.DataArray, dispersion: Dispersion | None) 
     q = profile["q"].values
     found = np.empty(0) if dispersion is None else dispersion.q_per_nm
     found = found[np.isfinite(found)]
-    end = min(float(q[-1]), LOOK * float(found.max())) if found.size and found.max() > 0 else q[-1]
-    axes.set_xlim(float(q[0]), float(end))
+    end = float(q[-1])
+    if found.size and found.max() > 0:
+        end = min(end, max(LOOK * float(found.max()), LEAST_LOOK * end))
+    axes.set_xlim(float(q[0]), end)
     axes.set_xlabel("q (1/nm)", fontsize=9)
     axes.tick_params(labelsize=8)

@@ -81,23 +81,34 @@ def brillouin_zone(reciprocal: Array) -> Array:
     return np.asarray(corners[np.argsort(np.arctan2(corners[:, 1], corners[:, 0]))])
 
 
-def lattice_constant(peaks: npt.ArrayLike, symmetry: Literal["square", "hexagonal"]) -> float:
-    """Return the lattice constant that first-order Bragg peaks stand for [nm].
+def lattice_of(
+    peaks: npt.ArrayLike, symmetry: Literal["square", "hexagonal"]
+) -> tuple[float, float]:
+    """Return the lattice that first-order Bragg peaks stand for.
 
     Parameters
     ----------
     peaks : array_like, shape (n, 2)
         (qx, qy) [1/nm].
     symmetry : {"square", "hexagonal"}
-        a = 2 pi / |q|, or 4 pi / (sqrt 3 |q|); |q| is the mean over the peaks.
+
+    Returns
+    -------
+    constant : float
+        2 pi / |q|, or 4 pi / (sqrt 3 |q|); |q| is the mean over the peaks [nm].
+    rotation : float
+        Direction of a lattice vector, from x towards y [degrees], -45 to 45 or 0 to 60.
 
     Raises
     ------
     QpiError
         If there are no peaks, or one lies at 0.
     """
-    lengths = np.linalg.norm(np.asarray(peaks, dtype=float).reshape(-1, 2), axis=1)
+    q = np.asarray(peaks, dtype=float).reshape(-1, 2)
+    lengths = np.linalg.norm(q, axis=1)
     if not lengths.size or not np.all(lengths > 0):
-        raise QpiError("a lattice constant needs Bragg peaks away from q = 0")
-    height = 1.0 if symmetry == "square" else np.sqrt(3) / 2
-    return float(2 * np.pi / height / lengths.mean())
+        raise QpiError("a lattice needs Bragg peaks away from q = 0")
+    fold, height, aside = (4, 1.0, 0.0) if symmetry == "square" else (6, np.sqrt(3) / 2, 30.0)
+    mean = np.mean(np.exp(1j * fold * np.arctan2(q[:, 1], q[:, 0])))
+    constant = 2 * np.pi / height / lengths.mean()
+    return float(constant), float(np.rad2deg(np.angle(mean)) / fold + aside)

@@ -31,7 +31,7 @@ def test_an_image_shows_peaks_and_band_on_calibrated_axes(drawn):
     draw_image(axes, profile, known, fit)
     assert axes.get_ylabel() == "E (mV)"
     assert axes.get_ylim() == (-30.0, 30.0)
-    assert np.nanmax(axes.collections[0].get_array()) == pytest.approx(1.0)
+    assert np.nanmax(axes.images[0].get_array()) == pytest.approx(1.0)
     band = axes.lines[-1]
     np.testing.assert_allclose(band.get_xdata(), fit.q_per_nm(band.get_ydata()))
 

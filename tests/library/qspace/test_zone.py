@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.qspace import brillouin_zone, lattice_constant, reciprocal_lattice
+from qpi_kernel.qspace import brillouin_zone, lattice_of, reciprocal_lattice
 
 
 def area(corners):
@@ -46,11 +46,13 @@ def test_the_lattice_turns_with_the_crystal():
 
 
 @pytest.mark.parametrize(("symmetry", "between"), [("square", 90.0), ("hexagonal", 60.0)])
-def test_the_lattice_constant_comes_back_from_its_bragg_peaks(symmetry, between):
+def test_a_lattice_comes_back_from_its_bragg_peaks(symmetry, between):
     peaks = reciprocal_lattice(0.31, between_deg=between, rotation_deg=12.0)
-    assert lattice_constant(peaks, symmetry) == pytest.approx(0.31)
+    assert lattice_of(peaks, symmetry) == pytest.approx((0.31, 12.0))
+    opposite = np.concatenate([peaks, -peaks])
+    assert lattice_of(opposite, symmetry) == pytest.approx((0.31, 12.0))
     with pytest.raises(QpiError, match="away from q = 0"):
-        lattice_constant(np.zeros((1, 2)), symmetry)
+        lattice_of(np.zeros((1, 2)), symmetry)
 
 
 def test_what_is_no_lattice_is_refused():
