@@ -98,8 +98,10 @@ def _items(source: Source) -> list[Item]:
     found: list[Item] = []
     claimed = 0
 
-    def add(path: str, item: object) -> None:
+    def add(path: str | bytes, item: object) -> None:
         nonlocal claimed
+        # h5py leaves names that are no UTF-8 as they are.
+        path = path.decode("latin-1") if isinstance(path, bytes) else path
         if isinstance(item, h5py.Dataset) and item.shape and item.dtype.kind in "fiu":
             claimed += math.prod(item.shape) * max(item.dtype.itemsize, 8)
             source.check_claim(claimed)

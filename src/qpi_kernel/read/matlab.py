@@ -2,25 +2,19 @@
 
 import io
 import math
-import warnings
-import zlib
 from collections.abc import Mapping
-from struct import unpack_from
 from typing import Any
 
 import h5py
 import numpy as np
 import numpy.typing as npt
-import scipy.io
 import xarray as xr
 
 from qpi_kernel.read.dataset import build_dataset, covered
+from qpi_kernel.read.matlab_v5 import load_variables
 from qpi_kernel.read.recording import Channel, Reader, ReadError, Source
 
 MAGIC, MAGIC_HDF5 = b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file"
-HEADER_BYTES, VERSION_5_LITTLE_ENDIAN = 128, b"\0\1IM"
-COMPRESSED = 15
-CHUNK_BYTES = 2**20
 # What the Davis group calls its maps.
 NAMES = {"g": "dI/dV", "i": "current", "t": "topography"}
 DEEPEST = 4
@@ -42,14 +36,16 @@ def read(source: Source) -> xr.Dataset:
     Raises
     ------
     ReadError
-        If the file is damaged or uncompressed, or its arrays make no map.
+        If the file is damaged, or its arrays make no map.
     """
     try:
-        variables = _load_hdf5(source) if source.content.startswith(MAGIC_HDF5) else _load(source)
+        variables = (_load_hdf5 if source.content.startswith(MAGIC_HDF5) else load_variables)(
+            source
+        )
     except ReadError:
         raise
     except Exception as error:
-        # On damaged bytes scipy and the HDF5 stack raise nearly anything.
+        # On damaged bytes the HDF5 stack raises nearly anything.
         found = f"damaged data ({error})"[:120].replace("\n", " ")
         raise source.error("a MATLAB file", found, "save it again") from None
     structs = {
@@ -138,36 +134,6 @@ def _vector(struct: Mapping[str, Any], key: str) -> npt.NDArray[np.float64] | No
 
 def _or_empty(vector: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
     return np.empty(0) if vector is None else vector
-
-
-def _load(source: Source) -> dict[str, Any]:
-    _check_sums(source)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        loaded: dict[str, Any] = scipy.io.loadmat(io.BytesIO(source.content), simplify_cells=True)
-    return {name: value for name, value in loaded.items() if not name.startswith("__")}
-
-
-def _check_sums(source: Source) -> None:
-    """Refuse variables without a checksum, or with a wrong one: scipy crashes on damaged ones."""
-    content, place, claimed = source.content, HEADER_BYTES, 0
-    if content[HEADER_BYTES - 4 : HEADER_BYTES] != VERSION_5_LITTLE_ENDIAN:
-        raise source.error("version 5, little-endian", "another", "save it again with -v7.3")
-    while place < len(content):
-        kind, size = unpack_from("<2I", content, place)
-        if kind != COMPRESSED:
-            raise source.error(
-                "compressed variables", "uncompressed ones", "save it again with -v7 or -v7.3"
-            )
-        inflate = zlib.decompressobj()
-        data = content[place + 8 : place + 8 + size]
-        while data and not inflate.eof:
-            claimed += len(inflate.decompress(data, CHUNK_BYTES))
-            data = inflate.unconsumed_tail
-        source.check_claim(claimed)
-        if not inflate.eof:
-            raise source.error("complete variables", "a cut one", "save it again")
-        place += 8 + size
 
 
 def _load_hdf5(source: Source) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def _shape(run: Any) -> tuple[Any, ...]:
 
 
 def _images(source: Source, runs: Mapping[str, Any], run: Any, notes: list[str]) -> xr.Dataset:
-    (_, width), (_, height), (_, _, lines, scanned), _ = run.axis
+    _, _, (_, _, lines, scanned), _ = run.axis
     channels = []
     for name, opened in runs.items():
         for trace, image in zip(opened.traces, opened.scan, strict=False):
@@ -150,7 +150,7 @@ def _images(source: Source, runs: Mapping[str, Any], run: Any, notes: list[str])
         source,
         channels,
         bias_mV=_facts(source, run)["setpoint_bias_mV"],
-        size_nm=(round(1e9 * width, 6), round(1e9 * height, 6)),
+        size_nm=_size_nm(run),
         unit_of_progress="rows",
         facts=_facts(source, run),
         notes=notes,
@@ -169,12 +169,11 @@ def _volume(source: Source, runs: Mapping[str, Any], run: Any, notes: list[str])
         for ramp, values in ramps.items()
         if values is not None
     ]
-    size = [run.param[f"{PARAMETERS}XYScanner.{edge}"][0] for edge in ("Width", "Height")]
     return build_dataset(
         source,
         channels,
         bias_mV=np.round(1e3 * run.scan[0], 6),
-        size_nm=(round(1e9 * size[0], 6), round(1e9 * size[1], 6)),
+        size_nm=_size_nm(run),
         facts=_facts(source, run),
         notes=notes,
     )
@@ -201,15 +200,23 @@ def _curve(source: Source, runs: Mapping[str, Any], run: Any, notes: list[str]) 
     )
 
 
-def _facts(source: Source, run: Any) -> dict[str, Any]:
-    def stated(name: str, unit: str) -> float | None:
-        value, found = run.param.get(PARAMETERS + name, [None, ""])
-        return float(value) if isinstance(value, int | float) and found == unit else None
+def _stated(run: Any, name: str, unit: str) -> float | None:
+    value, found = run.param.get(PARAMETERS + name, [None, ""])
+    return float(value) if isinstance(value, int | float) and found == unit else None
 
-    current_A = stated("Regulator.Setpoint_1", "Ampere")
+
+def _size_nm(run: Any) -> tuple[float, float] | None:
+    width, height = (_stated(run, f"XYScanner.{edge}", "Meter") for edge in ("Width", "Height"))
+    if width is None or height is None:
+        return None
+    return round(1e9 * width, 6), round(1e9 * height, 6)
+
+
+def _facts(source: Source, run: Any) -> dict[str, Any]:
+    current_A = _stated(run, "Regulator.Setpoint_1", "Ampere")
     return {
-        "angle_deg": stated("XYScanner.Angle", "Degree"),
-        "setpoint_bias_mV": in_milli(stated("GapVoltageControl.Voltage", "Volt")),
+        "angle_deg": _stated(run, "XYScanner.Angle", "Degree"),
+        "setpoint_bias_mV": in_milli(_stated(run, "GapVoltageControl.Voltage", "Volt")),
         "setpoint_current_pA": None if current_A is None else round(current_A * 1e12, 6),
         "date": _date(source.content),
     }

@@ -16,7 +16,20 @@ from tests.library.read.writers import Example, createc_bytes, examples, grid_by
 OPTIONAL = {".ibw": "igor2", ".pxp": "igor2", "_mtrx": "access2thematrix"}
 SUFFIXES = [
     *(".3ds", ".sxm", ".nanonis.dat", ".dat", ".vert", ".sm4", ".grid.sm4", ".ibw", ".pxp"),
-    *("_mtrx", ".gwy", ".stp", ".xyz", ".nxs", ".h5", ".mat", ".v73.mat", ".npz", ".npy", ".nc"),
+    *(
+        "_mtrx",
+        ".gwy",
+        ".stp",
+        ".xyz",
+        ".nxs",
+        ".h5",
+        ".mat",
+        ".v6.mat",
+        ".v73.mat",
+        ".npz",
+        ".npy",
+        ".nc",
+    ),
     *(".zarr.zip", ".tif", ".gsf", ".csv"),
 ]
 SUFFIXES = [s for s in SUFFIXES if s not in OPTIONAL or find_spec(OPTIONAL[s])]

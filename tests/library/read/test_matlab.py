@@ -1,12 +1,10 @@
-import io
-
 import numpy as np
 import pytest
 import scipy.io
 
 from qpi_kernel import ReadError, read_file, select_didv, select_topography
 
-VERSIONS = pytest.mark.parametrize("version", ["5", "7.3"])
+VERSIONS = pytest.mark.parametrize("version", ["5", "6", "7.3"])
 CUBE = np.arange(6 * 6 * 3, dtype=float).reshape(6, 6, 3)
 CUBE[0, -1, 0] = 1000
 R = np.linspace(0, 100, 6)
@@ -84,14 +82,27 @@ def test_cut_file_of_version_7_3(save, mat, share):
         read_file(save("a.mat", content[: int(share * len(content))]))
 
 
-def test_uncompressed_variables_have_no_checksum(save, top):
-    stream = io.BytesIO()
-    scipy.io.savemat(stream, {"map": top})
-    with pytest.raises(ReadError, match="save it again with -v7"):
-        read_file(save("a.mat", stream.getvalue()), size_nm=(7, 5))
+def test_texts_cells_and_small_integers(save, mat):
+    content = mat(
+        "6",
+        note="someone",
+        list=np.array(["a", [1]], dtype=object),
+        many=np.array([(1,), (2,)], dtype=[("a", int)]),
+        G={"map": np.arange(24, dtype=np.uint8).reshape(4, 6), "inner": {"e": [1.0]}},
+    )
+    dataset = read_file(save("a.mat", content), size_nm=(6, 4))
+    np.testing.assert_array_equal(dataset["dI/dV (G)"][0], np.arange(24).reshape(4, 6)[::-1])
 
 
-@pytest.mark.parametrize("place", [124, 128, 140, 180, -3])
+def test_version_5_agrees_with_scipy(save, mat):
+    path = save("a.mat", mat("6", map=CUBE, e=E, r=R))
+    reference = scipy.io.loadmat(path)
+    dataset = read_file(path)
+    expected = reference["map"].transpose(2, 0, 1)[::-1, ::-1]
+    np.testing.assert_array_equal(dataset["map"], expected)
+
+
+@pytest.mark.parametrize("place", [128, 140, 180, -3])
 def test_damaged_version_5(save, mat, place):
     content = bytearray(mat(map=CUBE, e=E, r=R))
     content[place] ^= 5

@@ -230,10 +230,10 @@ def nexus_bytes(values, axes, default=True, units="ampere") -> bytes:
 
 
 def mat_bytes(version="5", **variables) -> bytes:
-    """Write a MATLAB file; a dict becomes a struct."""
+    """Write a MATLAB file of version 5, 5 without compression, or 7.3; a dict becomes a struct."""
     stream = io.BytesIO()
-    if version == "5":
-        scipy.io.savemat(stream, variables, do_compression=True)
+    if version != "7.3":
+        scipy.io.savemat(stream, variables, do_compression=version == "5")
         return stream.getvalue()
     with h5py.File(stream, "w", userblock_size=512) as file:
         file.create_group("#refs#")
@@ -512,6 +512,7 @@ def examples(folder: Path) -> dict[str, Example]:
             map=upward, bias_mV=axes["bias_mV"], x_nm=axes["x_nm"], y_nm=axes["y_nm"]
         ),
         ".mat": mat_bytes(T={"map": top}, kind=[1.0]),
+        ".v6.mat": mat_bytes("6", T={"map": top}, kind=[1.0]),
         ".v73.mat": mat_bytes("7.3", T={"map": top}),
         ".npz": npz_bytes(values=upward, **axes),
         ".npy": array.getvalue(),
