@@ -83,9 +83,10 @@ class Outcome:
 def iter_locate_request(request: Request) -> Steps["Scatterers"]:
     """Find the scatterers of the map that was asked for."""
     yield Progress(0.0, "preparing")
-    from qpi_kernel.locate import iter_locate
+    from qpi_kernel.extract.find import iter_find_scatterers
 
-    result: Scatterers = yield from iter_locate(request.region(request.prepared()))
+    didv = request.region(request.prepared())
+    result: Scatterers = yield from iter_find_scatterers(didv, request.settings, request.device)
     return result
 
 

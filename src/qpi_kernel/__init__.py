@@ -22,6 +22,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "export.public_csv": ["write_public_samples"],
         "export.simulation": ["write_simulation"],
         "extract.engine": ["extract_kernel", "iter_extract"],
+        "extract.find": ["find_scatterers", "iter_find_scatterers"],
         "extract.result": ["Extraction"],
         "extract.settings": ["ExtractSettings"],
         "extract.species": ["propose_species"],

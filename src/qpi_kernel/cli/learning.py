@@ -21,7 +21,7 @@ def train(*, out: Out, recipe: Path | None = None, device: Device = "auto") -> N
     recipe
         A .toml or .json file with the recipe (name, bank, validation, training).
     """
-    from qpi_kernel.extract.engine import choose_device
+    from qpi_kernel.extract.machine import choose_device
     from qpi_kernel.learn import replicas
     from qpi_kernel.learn.build import ModelRecipe, iter_build_model
 

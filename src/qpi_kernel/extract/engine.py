@@ -19,8 +19,10 @@ import qpi_kernel
 from qpi_kernel.errors import QpiError
 from qpi_kernel.extract import posterior
 from qpi_kernel.extract.average import average
+from qpi_kernel.extract.find import iter_find
 from qpi_kernel.extract.grids import Grid, make_grids, noise_level, without
 from qpi_kernel.extract.halves import iter_half_agreement
+from qpi_kernel.extract.machine import choose_device
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.extract.rounds import iter_rounds, origin_error_px
@@ -29,30 +31,13 @@ from qpi_kernel.extract.settings import ExtractSettings
 from qpi_kernel.extract.species import iter_tell_apart
 from qpi_kernel.extract.surroundings import with_confidence
 from qpi_kernel.learn.model import Model, load_model
-from qpi_kernel.locate import LocateSettings, iter_locate, suggest_window_nm
+from qpi_kernel.locate import suggest_window_nm
 from qpi_kernel.maps import check_map
 from qpi_kernel.progress import Progress, Steps, drain, scaled
 from qpi_kernel.scatterers import Scatterers
 
 # The white noise may count for at most this much more than its size.
 MOST_SWELLING = 5.0
-
-
-def choose_device(device: str) -> torch.device:
-    """Return the torch device for "auto", "cpu" or "cuda".
-
-    Raises
-    ------
-    QpiError
-        If CUDA is asked for and there is none, or the name is unknown.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device not in ("cpu", "cuda"):
-        raise QpiError(f"unknown device {device!r}; choose auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise QpiError("CUDA was asked for, but this machine has no usable GPU; choose cpu or auto")
-    return torch.device(device)
 
 
 def iter_extract(
@@ -136,7 +121,8 @@ def _extract(
         search = iter_sbd(coarse, settings.background_degree, generator)
         scatterers = yield from scaled(search, 0.02, 0.1)
     elif scatterers is None:
-        scatterers = yield from scaled(iter_locate(didv, LocateSettings()), 0.02, 0.1)
+        finder = load_model(settings.model, str(place))
+        scatterers = yield from scaled(iter_find(coarse, finder), 0.02, 0.1)
     scatterers = _near(scatterers, measured)
     model = load_model(settings.model, str(place)) if settings.method == "aligned" else None
 

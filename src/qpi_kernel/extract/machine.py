@@ -3,8 +3,24 @@
 import torch
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.extract.engine import choose_device
 from qpi_kernel.learn.model import load_model
+
+
+def choose_device(device: str) -> torch.device:
+    """Return the torch device for "auto", "cpu" or "cuda".
+
+    Raises
+    ------
+    QpiError
+        If CUDA is asked for and there is none, or the name is unknown.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device not in ("cpu", "cuda"):
+        raise QpiError(f"unknown device {device!r}; choose auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise QpiError("CUDA was asked for, but this machine has no usable GPU; choose cpu or auto")
+    return torch.device(device)
 
 
 def describe_machine(device: str = "auto", model: str | None = None) -> str:

@@ -20,6 +20,8 @@ WEIGHT_SPREAD = 0.7
 # A new scatterer must explain this many standard deviations, and be this much of a typical one.
 ADD_SIGMA, ADD_WEIGHT = 7.0, 0.5
 DROP_WEIGHT = 0.15
+# At most one in so many more per call.
+ADD_SHARE = 5
 
 
 def refine(
@@ -91,26 +93,36 @@ def _information(kernel: Tensor, noise: Tensor) -> Tensor:
 def matched_filter(
     problem: NormalEquations, rest: Tensor, kernel: Tensor, noise: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Ask at each pixel for one more scatterer of each species.
+    """Ask at each pixel, and around the map, for one more scatterer of each species.
 
     Returns
     -------
-    response : Tensor, shape (species, height, width)
+    response : Tensor, shape (species, height + 2 margin, width + 2 margin)
         What it would explain of the residual `rest`, in standard deviations (normal, variance 1,
         for a residual of pure noise).
-    weight : Tensor, shape (species, height, width)
+    weight : Tensor, shape (species, height + 2 margin, width + 2 margin)
         The weight it would have.
+
+    The margin is a quarter of the kernel window: who stands farther off shows too little of itself.
     """
-    geometry = problem.geometry
+    geometry, margin = problem.geometry, margin_px(problem)
     transfer = kernel_spectrum(geometry, kernel).conj()
     power = kernel_spectrum(geometry, kernel.square()).conj()
     precision = 1 / noise[:, None, None, None] ** 2
-    inside = (..., slice(geometry.height), slice(geometry.width))
+    near = (..., slice(geometry.height + 2 * margin), slice(geometry.width + 2 * margin))
     hits = torch.fft.irfft2(transfer * map_spectrum(geometry, rest[:, None]), s=geometry.canvas)
     seen = torch.fft.irfft2(power * map_spectrum(geometry, problem.mask), s=geometry.canvas)
-    numerator = (hits * precision).sum(0)[inside]
-    denominator = (seen * precision).sum(0)[inside].clamp(min=1e-12)
+    numerator, denominator = (
+        torch.roll((image * precision).sum(0), (margin, margin), (-2, -1))[near]
+        for image in (hits, seen)
+    )
+    denominator = denominator.clamp(min=1e-12)
     return numerator / denominator.sqrt(), numerator / denominator
+
+
+def margin_px(problem: NormalEquations) -> int:
+    """Return how far outside the map scatterers are looked for [px]."""
+    return problem.geometry.window // 4
 
 
 def add_and_drop(
@@ -136,13 +148,13 @@ def add_and_drop(
     places, _ = grid.to_pixels(scatterers)
     peaks = peak_local_max(
         best, min_distance=3, threshold_abs=ADD_SIGMA, exclude_border=False,
-        num_peaks=max(1, len(scatterers) // 5),
+        num_peaks=max(1, len(scatterers) // ADD_SHARE),
     )  # fmt: skip
-    old = places.cpu().numpy()
+    old = places.cpu().numpy() + margin_px(problem)
     fresh = [p for p in peaks if np.min(np.linalg.norm(old - p, axis=1)) > 3]
     if not fresh:
         return scatterers
-    at = torch.as_tensor(np.array(fresh), dtype=places.dtype)
+    at = torch.as_tensor(np.array(fresh) - margin_px(problem), dtype=places.dtype)
     rows, columns = np.array(fresh).T
     kinds = kind[rows, columns]
     found = weights_there.cpu().numpy()[kinds, rows, columns]

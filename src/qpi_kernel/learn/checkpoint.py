@@ -15,6 +15,7 @@ from qpi_kernel.settings import to_dict
 
 # Fields that may differ between the beginning of a training and its continuation.
 FREE = ("checkpoint_every", "mixed_precision")
+STAGES = ("vae", "aligner", "finder")
 
 
 def save_checkpoint(
@@ -73,9 +74,11 @@ def resume(
         raise QpiError(
             f"{path}: the checkpoint does not fit this training ({error}); remove it to start anew"
         ) from None
-    now = json.loads(json.dumps(to_dict(recipe)))
+    others = tuple(f"{stage}_" for stage in STAGES if stage != path.stem)
     changed = [
-        name for name, value in now.items() if name not in FREE and before.get(name) != value
+        name
+        for name, value in json.loads(json.dumps(to_dict(recipe))).items()
+        if name not in FREE and not name.startswith(others) and before.get(name) != value
     ]
     if changed:
         raise QpiError(

@@ -18,11 +18,14 @@ from torch import Tensor
 
 from qpi_kernel.errors import QpiError
 from qpi_kernel.files import replacing
+from qpi_kernel.learn.finder import Finder
 from qpi_kernel.learn.networks import Aligner, Decoder, KernelVAE
+from qpi_kernel.learn.recipe import TrainSettings
 from qpi_kernel.learn.statistics import CHANNELS, SCALARS, Statistics
 
-FORMAT = "1"
-SHIPPED = Path(__file__).parent / "weights" / "qpi-kernel-v1.safetensors"
+FORMAT = "2"
+READABLE = ("1", FORMAT)
+SHIPPED = Path(__file__).parent / "weights" / "qpi-kernel-v2.safetensors"
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,9 @@ class Model:
 
     Parameters
     ----------
-    decoder, aligner : torch modules
-        Aligned latent code to weighted kernel; normal equations to latent code.
+    decoder, aligner, finder : torch modules
+        Aligned latent code to weighted kernel; normal equations to latent code; map to marks of
+        its scatterers.
     noise_bins : Tensor, shape (n,)
         First scalar of the statistics (log noise share) at which the error was calibrated.
     error_spectrum : Tensor, shape (n, bins)
@@ -46,6 +50,7 @@ class Model:
 
     decoder: Decoder
     aligner: Aligner
+    finder: Finder
     noise_bins: Tensor
     error_spectrum: Tensor
     card: Mapping[str, Any]
@@ -71,6 +76,7 @@ def save_model(
     path: Path | str,
     vae: KernelVAE,
     aligner: Aligner,
+    finder: Finder,
     noise_bins: Tensor,
     error_spectrum: Tensor,
     card: Mapping[str, Any],
@@ -86,6 +92,7 @@ def save_model(
     tensors = {f"encoder.{k}": v.half() for k, v in vae.encoder.state_dict().items()}
     tensors |= {f"decoder.{k}": v.half() for k, v in vae.decoder.state_dict().items()}
     tensors |= {f"aligner.{k}": v.half() for k, v in aligner.state_dict().items()}
+    tensors |= {f"finder.{k}": v.half() for k, v in finder.state_dict().items()}
     tensors |= {"noise_bins": noise_bins.float(), "error_spectrum": error_spectrum.float()}
     tensors = {name: value.contiguous() for name, value in tensors.items()}
     try:
@@ -114,39 +121,59 @@ def load_model(path: Path | str | None = None, device: str = "cpu") -> Model:
     return _load(path, changed, device)
 
 
-def load_networks(
-    path: Path | str, vae_width: int, aligner_width: int
-) -> tuple[KernelVAE, Aligner]:
+def load_networks(path: Path | str, recipe: TrainSettings) -> tuple[KernelVAE, Aligner, Finder]:
     """Load the networks of a model for further training.
+
+    Models of format 1 had no finder: theirs is untrained.
 
     Raises
     ------
     QpiError
-        If the file is no model, or its networks are of another size.
+        If the file is no model, or its networks are not of the widths of the recipe.
     """
-    tensors, _, _ = _read(Path(path))
-    vae, aligner = KernelVAE(vae_width), Aligner(CHANNELS, SCALARS, aligner_width)
+    tensors, _, _ = _read(_place(path))
+    vae = KernelVAE(recipe.vae_width)
+    torch.manual_seed(recipe.seed + 2)
+    finder = Finder(recipe.finder_width)
+    aligner = Aligner(CHANNELS, SCALARS, recipe.aligner_width)
     try:
         vae.encoder.load_state_dict(_part(tensors, "encoder."))
         vae.decoder.load_state_dict(_part(tensors, "decoder."))
         aligner.load_state_dict(_part(tensors, "aligner."))
+        if any(name.startswith("finder.") for name in tensors):
+            finder.load_state_dict(_part(tensors, "finder."))
     except RuntimeError:
         raise QpiError(
-            f"{path}: its networks do not have the widths {vae_width} and {aligner_width} of the"
-            " recipe; set vae_width and aligner_width to those of the model"
+            f"{path}: its networks do not have the widths {recipe.vae_width},"
+            f" {recipe.aligner_width} and {recipe.finder_width} of the recipe; set vae_width,"
+            " aligner_width and finder_width to those of the model"
         ) from None
-    return vae, aligner
+    return vae, aligner, finder
+
+
+def model_card(path: Path | str) -> tuple[Mapping[str, Any], str]:
+    """Return the card and the sha256 of a model file, or of the "shipped" one."""
+    _, card, digest = _read(_place(path))
+    return card, digest
+
+
+def _place(path: Path | str) -> Path:
+    return SHIPPED if path == "shipped" else Path(path)
 
 
 @lru_cache(maxsize=4)
 def _load(path: Path, changed: int, device: str) -> Model:
     tensors, card, digest = _read(path)
+    if not _part(tensors, "finder."):
+        raise QpiError(f"{path}: the model has no finder of scatterers; train it again from there")
     try:
         recipe = card["training"]
         decoder = Decoder(recipe["vae_width"], 2)
         aligner = Aligner(CHANNELS, SCALARS, recipe["aligner_width"])
         decoder.load_state_dict(_part(tensors, "decoder."))
         aligner.load_state_dict(_part(tensors, "aligner."))
+        finder = Finder(recipe["finder_width"])
+        finder.load_state_dict(_part(tensors, "finder."))
         noise_bins, error_spectrum = tensors["noise_bins"], tensors["error_spectrum"]
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise QpiError(f"{path}: the model cannot be loaded ({error})") from None
@@ -154,6 +181,7 @@ def _load(path: Path, changed: int, device: str) -> Model:
     return Model(
         decoder.to(place).eval(),
         aligner.to(place).eval(),
+        finder.to(place).eval(),
         noise_bins.to(place),
         error_spectrum.to(place),
         card,
@@ -170,7 +198,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
         card = json.loads(header.get("card", "{}"))
     except (OSError, SafetensorError, ValueError) as error:
         raise QpiError(f"{path}: the model cannot be loaded ({error})") from None
-    if header.get("format") != FORMAT:
+    if header.get("format") not in READABLE:
         raise QpiError(
             f"{path}: expected a model of format {FORMAT}, found"
             f" {header.get('format', 'no format')}; train or download it again"

@@ -14,12 +14,12 @@ class TrainSettings:
     Parameters
     ----------
     start_from : str or None
-        A model file whose weights to start from; None starts from random weights. The widths must
-        be those of that model.
-    vae_steps, aligner_steps : int
-        Optimiser steps of each stage.
+        A model file whose weights to start from, or "shipped" for the one that comes with the
+        library; None starts from random weights. The widths must be those of that model.
+    vae_steps, aligner_steps, finder_steps : int
+        Optimiser steps of each stage; 0 keeps the weights of `start_from`.
     batch : int
-        Kernels or scenes per step, over all devices together.
+        Kernels or scenes per step, over all devices together; half as many maps for the finder.
     learning_rate : float
         Peak of the cosine schedule.
     kl_weight : float
@@ -29,12 +29,11 @@ class TrainSettings:
         Weights of the aligner's losses: latent code against the frozen encoder (the paper's loss),
         and decoded kernel against the truth.
     multiple_scattering, nuisance : float
-        Shares of the aligner's scenes with all orders of scattering, and with the nuisances of a
-        real scan.
+        Shares of the scenes with all orders of scattering, and with the nuisances of a real scan.
     large_windows : float
         Share of the VAE's steps on windows of 96 and 128 px instead of 64 px.
-    vae_width, aligner_width : int
-        Channels of the networks at 16 x 16, a multiple of 8.
+    vae_width, aligner_width, finder_width : int
+        Channels of the networks at a quarter of the resolution, a multiple of 8.
     seed : int
     checkpoint_every : int
         Steps between checkpoints.
@@ -43,8 +42,9 @@ class TrainSettings:
     """
 
     start_from: str | None = None
-    vae_steps: Annotated[int, Field(ge=1)] = 5000
-    aligner_steps: Annotated[int, Field(ge=1)] = 3600
+    vae_steps: Annotated[int, Field(ge=0)] = 5000
+    aligner_steps: Annotated[int, Field(ge=0)] = 3600
+    finder_steps: Annotated[int, Field(ge=0)] = 4000
     batch: Annotated[int, Field(ge=1)] = 32
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     kl_weight: Annotated[float, Field(ge=0)] = 1e-5
@@ -55,6 +55,7 @@ class TrainSettings:
     large_windows: Annotated[float, Field(ge=0, le=1)] = 0.2
     vae_width: Annotated[int, Field(ge=8, multiple_of=8)] = 64
     aligner_width: Annotated[int, Field(ge=8, multiple_of=8)] = 80
+    finder_width: Annotated[int, Field(ge=8, multiple_of=8)] = 48
     seed: Annotated[int, Field(ge=0)] = 1
     checkpoint_every: Annotated[int, Field(ge=1)] = 200
     mixed_precision: bool = True

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from qpi_kernel.convolution import Geometry, activation_spectrum
 from qpi_kernel.learn.ripples import (
+    Ripples,
     log_uniform,
     multiple_scattering,
     single_scattering,
@@ -65,19 +66,43 @@ def weighted_kernels(kernels: Tensor) -> Tensor:
     return weighted / norm.clamp(min=1e-20)
 
 
-def draw_scene(
+@dataclass(frozen=True)
+class Maps:
+    """A batch of maps with their truth, before anybody has looked for scatterers.
+
+    Parameters
+    ----------
+    ripples : Ripples
+        Kernels, positions, weights and clean maps.
+    field, mask : Tensor, shape (batch, height, width)
+        The maps, background taken off, 0 where they were not measured; and where they were.
+    added : Tensor, shape (batch, height, width)
+        What a real scan adds beside white noise.
+    noise, snr : Tensor, shape (batch,)
+        Standard deviation of the white noise; variance of the ripples (cores cut out) over its
+        variance.
+    """
+
+    ripples: Ripples
+    field: Tensor
+    mask: Tensor
+    added: Tensor
+    noise: Tensor
+    snr: Tensor
+
+
+def draw_maps(
     bank: npt.NDArray[np.float16],
     rng: np.random.Generator,
     batch: int,
     *,
     snr: tuple[float, float] = (0.2, 50.0),
     scatterers: tuple[float, float] = (2.0, 100.0),
-    jitter_px: float = 0.4,
     multiple: float = 0.2,
     nuisance: float = 0.5,
     device: torch.device | None = None,
-) -> Scene:
-    """Draw a batch of scenes of one map size.
+) -> Maps:
+    """Draw a batch of maps of one size.
 
     Parameters
     ----------
@@ -87,8 +112,6 @@ def draw_scene(
     batch : int
     snr, scatterers : (low, high)
         Range of the SNR and of the number of scatterers in view, log-uniform.
-    jitter_px : float
-        Largest rms error of the positions that the extraction is told.
     multiple : float
         Share of the scenes in which waves visit several scatterers.
     nuisance : float
@@ -101,8 +124,6 @@ def draw_scene(
         size = ripples.kernels.shape[-1]
         others = multiple_scattering(rng, some, (height, width), size, scatterers, device)
         ripples = together(ripples, others)
-    kernels, places, weights = ripples.kernels, ripples.places, ripples.weights
-    size, most = kernels.shape[-1], weights.shape[1]
     ratio = torch.as_tensor(log_uniform(rng, snr, batch), dtype=torch.float32).to(device)
     sigma = (ripples.variance / ratio).sqrt()
     added = _nuisance(rng, ripples.clean, ripples.variance.sqrt(), nuisance)
@@ -113,8 +134,36 @@ def draw_scene(
     for index in np.flatnonzero(rng.random(batch) < 0.15):
         mask[index, int(rng.integers(height // 2, height)) :] = 0
     mask = mask.to(device)
-    field = _levelled(noisy, mask)
+    return Maps(ripples, _levelled(noisy, mask), mask, added, sigma, ratio)
 
+
+def draw_scene(
+    bank: npt.NDArray[np.float16],
+    rng: np.random.Generator,
+    batch: int,
+    *,
+    snr: tuple[float, float] = (0.2, 50.0),
+    scatterers: tuple[float, float] = (2.0, 100.0),
+    jitter_px: float = 0.4,
+    multiple: float = 0.2,
+    nuisance: float = 0.5,
+    device: torch.device | None = None,
+) -> Scene:
+    """Draw maps and what the aligner is told of them; see `draw_maps`.
+
+    Parameters
+    ----------
+    bank, rng, batch, snr, scatterers, multiple, nuisance
+        As in `draw_maps`.
+    jitter_px : float
+        Largest rms error of the positions that the extraction is told.
+    """
+    maps = draw_maps(
+        bank, rng, batch, snr=snr, scatterers=scatterers, multiple=multiple, nuisance=nuisance,
+        device=device,
+    )  # fmt: skip
+    kernels, places, weights = maps.ripples.kernels, maps.ripples.places, maps.ripples.weights
+    (height, width), most = maps.field.shape[-2:], weights.shape[1]
     narrow = Geometry(height, width, WINDOW)
     known_outside = torch.as_tensor(rng.random((batch, 1)) < 0.5)
     inside = ((places > 0) & (places < torch.tensor([height, width]))).all(-1)
@@ -129,17 +178,19 @@ def draw_scene(
     told_places = places + torch.as_tensor(shift, dtype=torch.float32)
     told_spectrum = activation_spectrum(narrow, told_places.to(device), told.to(device))
     # An estimate from the map counts some of the nuisances as noise, but not all.
-    total = (sigma.square() + _levelled(added, mask).square().mean((-2, -1))).sqrt()
+    structure = _levelled(maps.added, maps.mask).square().mean((-2, -1))
+    total = (maps.noise.square() + structure).sqrt()
     share, error = (
         torch.as_tensor(numbers, dtype=torch.float32).to(device)
         for numbers in (rng.random(batch), np.exp(0.2 * rng.normal(size=batch)))
     )
-    told_noise = sigma ** (1 - share) * total**share * error
-    statistics = normal_statistics(narrow, told_spectrum, field, told_noise)
-    start = size // 2 - WINDOW // 2
+    told_noise = maps.noise ** (1 - share) * total**share * error
+    statistics = normal_statistics(narrow, told_spectrum, maps.field, told_noise)
+    start = kernels.shape[-1] // 2 - WINDOW // 2
     kernel = kernels[:, start : start + WINDOW, start : start + WINDOW]
     return Scene(
-        statistics, weighted_kernels(kernel), kernel, field, mask, told_places, told, sigma, ratio
+        statistics, weighted_kernels(kernel), kernel, maps.field, maps.mask, told_places, told,
+        maps.noise, maps.snr,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
-"""Training: first the VAE of kernels, then the aligner against its frozen encoder.
+"""Training: the VAE of kernels, the aligner against its frozen encoder, the finder of scatterers.
 
-Both stages are generators of `Progress` that write a checkpoint every few hundred steps and go on
+All stages are generators of `Progress` that write a checkpoint every few hundred steps and go on
 from it when called again. Step n of a stage draws from the seed (seed, stage, n), so that a resumed
 training sees the data an uninterrupted one would have seen.
 """
@@ -15,15 +15,18 @@ from torch import Tensor, nn
 
 from qpi_kernel.learn import replicas
 from qpi_kernel.learn.checkpoint import resume, save_checkpoint
+from qpi_kernel.learn.finder import Finder, finder_input, finder_loss
 from qpi_kernel.learn.model import load_networks
 from qpi_kernel.learn.networks import Aligner, KernelVAE
 from qpi_kernel.learn.recipe import TrainSettings
 from qpi_kernel.learn.ripples import pick_kernels
-from qpi_kernel.learn.scenes import draw_scene, weighted_kernels
+from qpi_kernel.learn.scenes import draw_maps, draw_scene, weighted_kernels
 from qpi_kernel.learn.statistics import CHANNELS, SCALARS, WINDOW
 from qpi_kernel.progress import Progress, Steps
 
 LARGE_WINDOWS = (96, 128)
+# Where nothing can be seen there is nothing to be learned.
+FINDER_SNR, FINDER_SCATTERERS = (0.5, 50.0), (3.0, 80.0)
 # What a step minimises, and what to say of it.
 Loss = Callable[[np.random.Generator, nn.Module], tuple[Tensor, str]]
 
@@ -37,7 +40,7 @@ def build_vae(recipe: TrainSettings) -> KernelVAE:
         If the recipe starts from a model that is missing or of another size.
     """
     if recipe.start_from:
-        return load_networks(recipe.start_from, recipe.vae_width, recipe.aligner_width)[0]
+        return load_networks(recipe.start_from, recipe)[0]
     torch.manual_seed(recipe.seed)
     return KernelVAE(recipe.vae_width)
 
@@ -45,9 +48,17 @@ def build_vae(recipe: TrainSettings) -> KernelVAE:
 def build_aligner(recipe: TrainSettings) -> Aligner:
     """Return the aligner of a recipe before its training; see `build_vae`."""
     if recipe.start_from:
-        return load_networks(recipe.start_from, recipe.vae_width, recipe.aligner_width)[1]
+        return load_networks(recipe.start_from, recipe)[1]
     torch.manual_seed(recipe.seed + 1)
     return Aligner(CHANNELS, SCALARS, recipe.aligner_width)
+
+
+def build_finder(recipe: TrainSettings) -> Finder:
+    """Return the finder of a recipe before its training; see `build_vae`."""
+    if recipe.start_from:
+        return load_networks(recipe.start_from, recipe)[2]
+    torch.manual_seed(recipe.seed + 2)
+    return Finder(recipe.finder_width)
 
 
 def iter_train_vae(
@@ -116,6 +127,31 @@ def iter_train_aligner(
 
     yield from _iter_train("aligner", 1, recipe.aligner_steps, aligner, loss, recipe, folder)
     return aligner.eval()
+
+
+def iter_train_finder(
+    recipe: TrainSettings, bank: npt.NDArray[np.float16], folder: Path, device: torch.device
+) -> Steps[Finder]:
+    """Train the finder on maps of the bank; checkpoints go to `folder`/finder.safetensors."""
+    finder = build_finder(recipe).to(device)
+
+    def loss(rng: np.random.Generator, model: nn.Module) -> tuple[Tensor, str]:
+        with torch.autocast(device.type, enabled=False):
+            maps = draw_maps(
+                bank,
+                rng,
+                max(1, recipe.batch // 2 // replicas.count()),
+                snr=FINDER_SNR,
+                scatterers=FINDER_SCATTERERS,
+                multiple=recipe.multiple_scattering,
+                nuisance=recipe.nuisance,
+                device=device,
+            )
+        value = finder_loss(model(finder_input(maps.field, maps.mask)), maps.ripples, maps.mask)
+        return value, f"loss {float(value.detach()):.3f} per scatterer"
+
+    yield from _iter_train("finder", 2, recipe.finder_steps, finder, loss, recipe, folder)
+    return finder.eval()
 
 
 def _iter_train(

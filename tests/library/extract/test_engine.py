@@ -14,7 +14,8 @@ from qpi_kernel import (
     simulate_map,
 )
 from qpi_kernel.evaluate import similarity
-from qpi_kernel.extract.engine import choose_device, iter_extract
+from qpi_kernel.extract.engine import iter_extract
+from qpi_kernel.extract.machine import choose_device
 from qpi_kernel.simulate import MATERIALS, continuum
 from qpi_kernel.simulate.material import Defect
 

@@ -29,5 +29,11 @@ def bank(tmp_path_factory):
 @pytest.fixture(scope="session")
 def recipe():
     return TrainSettings(
-        vae_steps=3, aligner_steps=3, batch=2, vae_width=16, aligner_width=16, checkpoint_every=1
+        vae_steps=3,
+        aligner_steps=3,
+        finder_steps=3,
+        batch=2,
+        vae_width=16,
+        aligner_width=16,
+        checkpoint_every=1,
     )

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from qpi_kernel.errors import QpiError
 from qpi_kernel.learn.model import FORMAT, load_model, save_model
 from qpi_kernel.learn.statistics import CHANNELS, SCALARS, Statistics
-from qpi_kernel.learn.train import build_aligner, build_vae
+from qpi_kernel.learn.train import build_aligner, build_finder, build_vae
 from qpi_kernel.settings import to_dict
 
 BINS = torch.tensor([-3.0, -2.0, -1.0, 0.0, 1.0])
@@ -19,7 +19,8 @@ SPECTRUM = torch.arange(125.0).reshape(5, 25) / 100 + 0.1
 def saved(recipe, tmp_path):
     path = tmp_path / "tiny.safetensors"
     card = {"name": "tiny", "training": to_dict(recipe)}
-    save_model(path, build_vae(recipe), build_aligner(recipe), BINS, SPECTRUM, card)
+    networks = build_vae(recipe), build_aligner(recipe), build_finder(recipe)
+    save_model(path, *networks, BINS, SPECTRUM, card)
     return path
 
 
@@ -101,6 +102,7 @@ def card_with(value):
         card_with('{"training": {"vae_width": "wide", "aligner_width": 16}}'),
         card_with('{"training": {"vae_width": 16}}'),
         card_with('{"training": {"vae_width": 32, "aligner_width": 16}}'),
+        card_with('{"training": {"vae_width": 16, "aligner_width": 16}}'),
         lambda header: {"format": header["format"]},
     ],
 )
@@ -110,7 +112,7 @@ def test_a_foreign_card_is_refused(saved, edit):
 
 
 def test_another_format_is_refused(saved):
-    with pytest.raises(QpiError, match="expected a model of format 1, found 99"):
+    with pytest.raises(QpiError, match="expected a model of format 2, found 99"):
         load_model(change(saved, edit_header=lambda header: header | {"format": "99"}))
     with pytest.raises(QpiError, match="found no format"):
         load_model(change(saved, edit_header=lambda header: {"card": header["card"]}))
@@ -129,8 +131,8 @@ def test_a_model_that_cannot_be_written_leaves_nothing(recipe, tmp_path):
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     with pytest.raises(QpiError, match="cannot be written"):
         save_model(
-            tmp_path / "file" / "m.safetensors", build_vae(recipe), build_aligner(recipe), BINS,
-            SPECTRUM, {"name": "tiny"},
+            tmp_path / "file" / "m.safetensors", build_vae(recipe), build_aligner(recipe),
+            build_finder(recipe), BINS, SPECTRUM, {"name": "tiny"},
         )  # fmt: skip
 
 

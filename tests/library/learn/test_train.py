@@ -3,13 +3,15 @@ import pytest
 import torch
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.learn.model import SHIPPED, load_model, load_networks
+from qpi_kernel.learn.model import load_model, load_networks
 from qpi_kernel.learn.recipe import TrainSettings
 from qpi_kernel.learn.scenes import weighted_kernels
 from qpi_kernel.learn.train import (
     build_aligner,
+    build_finder,
     build_vae,
     iter_train_aligner,
+    iter_train_finder,
     iter_train_vae,
 )
 from qpi_kernel.progress import drain
@@ -69,6 +71,14 @@ def test_a_finished_training_is_not_repeated(bank, recipe, tmp_path):
     assert same_weights(trained, done.value.value)
 
 
+def test_the_finder_trains_and_resumes(bank, recipe, tmp_path):
+    whole = drain(iter_train_finder(recipe, bank, tmp_path / "whole", CPU))
+    interrupted(iter_train_finder(recipe, bank, tmp_path / "parts", CPU), after=1)
+    resumed = drain(iter_train_finder(recipe, bank, tmp_path / "parts", CPU))
+    assert same_weights(whole, resumed)
+    assert not same_weights(whole, build_finder(recipe))
+
+
 def test_another_recipe_does_not_go_on_with_this_training(bank, recipe, tmp_path):
     interrupted(iter_train_vae(recipe, bank, tmp_path, CPU), after=1)
     other = from_dict(TrainSettings, {**to_dict(recipe), "seed": recipe.seed + 1})
@@ -91,15 +101,16 @@ def test_a_damaged_or_foreign_checkpoint_is_refused(bank, recipe, tmp_path):
 
 
 def test_a_training_starts_from_a_model(bank, recipe, tmp_path):
-    start = from_dict(TrainSettings, {**to_dict(recipe), "start_from": str(SHIPPED)})
-    with pytest.raises(QpiError, match="do not have the widths 16 and 16"):
+    start = from_dict(TrainSettings, {**to_dict(recipe), "start_from": "shipped"})
+    with pytest.raises(QpiError, match="do not have the widths 16, 16 and 48"):
         build_vae(start)
     card = load_model().card["training"]
-    widths = {name: card[name] for name in ("vae_width", "aligner_width")}
+    widths = {name: card[name] for name in ("vae_width", "aligner_width", "finder_width")}
     start = from_dict(TrainSettings, {**to_dict(start), **widths})
     decoder, shipped = build_vae(start).decoder, load_model().decoder
     assert same_weights(decoder, shipped)
     assert same_weights(build_aligner(start), load_model().aligner)
+    assert same_weights(build_finder(start), load_model().finder)
     missing = from_dict(TrainSettings, {**widths, "start_from": str(tmp_path / "no.safetensors")})
     with pytest.raises(QpiError, match=r"no\.safetensors: the model cannot be loaded"):
         build_vae(missing)
@@ -107,8 +118,7 @@ def test_a_training_starts_from_a_model(bank, recipe, tmp_path):
 
 @pytest.mark.parametrize("window", [64, 96, 128])
 def test_the_shipped_vae_holds_for_larger_windows(window):
-    card = load_model().card["training"]
-    vae, _ = load_networks(SHIPPED, card["vae_width"], card["aligner_width"])
+    vae, _, _ = load_networks("shipped", TrainSettings())
     rng = np.random.default_rng(5)
     kernels = np.stack([draw_kernel("parabolic", rng, 128) for _ in range(8)])
     start = 64 - window // 2
@@ -129,7 +139,7 @@ def test_a_folder_that_cannot_be_written_is_named(bank, recipe, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"batch": 0}, {"vae_steps": 0}, {"vae_width": 20}, {"learning_rate": 0.0}]
+    "wrong", [{"batch": 0}, {"vae_steps": -1}, {"vae_width": 20}, {"learning_rate": 0.0}]
 )
 def test_a_recipe_that_cannot_train_is_refused(wrong):
     with pytest.raises(QpiError, match=next(iter(wrong))):
