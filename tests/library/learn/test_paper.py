@@ -59,7 +59,7 @@ def test_a_kernel_of_its_own_symmetry_costs_little(kernels, index, fold):
 
 def test_both_ways_learn_kernels_from_maps(kernels):
     folds = torch.tensor([2, 3, 4, 6])
-    vae = drain(iter_train_vae(kernels, folds, steps=25, batch=4))
+    vae = drain(iter_train_vae(kernels, folds, steps=60, batch=4))
     code, _ = vae.encoder(kernels[:, None])
     assert code.shape == (4, 4, 8, 8)
     constant = kernels.var((-2, -1)).mean()
@@ -73,10 +73,10 @@ def test_both_ways_learn_kernels_from_maps(kernels):
         return torch.stack([kernels[chosen], activation], 1), kernels[chosen]
 
     before = vae.encoder.layers[0].weight.clone()
-    aligned = drain(iter_train_aligner(vae, draw, steps=25))
+    aligned = drain(iter_train_aligner(vae, draw, steps=40))
     torch.testing.assert_close(vae.encoder.layers[0].weight, before)
     images, targets = draw(np.random.default_rng(5))
     error = (aligned(images)[0] - vae.encoder(targets[:, None])[0]).square().mean()
     assert error < vae.encoder(targets[:, None])[0].square().mean()
-    direct = drain(iter_train_one_step(draw, steps=25))
+    direct = drain(iter_train_one_step(draw, steps=40))
     assert (direct(images) - targets).square().mean() < constant
