@@ -93,7 +93,7 @@ def build_dataset(
         swept = channel.values.ndim == 3 or bias.size == 1
         if isinstance(channel.values, np.ndarray):
             values, units = _shown(channel)
-            if measured is None:
+            if measured is None and not found.all():
                 found |= np.isfinite(values).any(axis=tuple(range(values.ndim - 2)))
             variable = make_map(
                 values,
