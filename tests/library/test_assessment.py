@@ -38,7 +38,7 @@ def test_a_good_kernel_is_praised_with_its_numbers(judged):
 @pytest.mark.parametrize(
     ("agreement", "verdict", "says"),
     [(0.05, "untrusted", "do not agree"), (-0.9, "untrusted", "do not agree"),
-     (0.3, "doubtful", "agree only weakly")],
+     (0.25, "doubtful", "agree only weakly")],
 )  # fmt: skip
 def test_halves_that_disagree_are_not_trusted(judged, agreement, verdict, says):
     assessment = judged(numbers={"half_agreement": agreement})
@@ -101,6 +101,24 @@ def test_scatterers_outside_do_not_count_as_averages(judged, make_extraction):
     assert judged(scatterers=outside).numbers["effective_averages"][0] == pytest.approx(3.0)
 
 
+def test_scatterers_that_repeat_at_one_displacement_are_told(judged, make_extraction):
+    points = make_extraction().scatterers
+    assert judged().numbers["repeated_pairs"][0] < 0.25
+    twins = Scatterers(np.vstack([points.xy_nm, points.xy_nm + np.array([1.1, 0.4])]))
+    assessment = judged(scatterers=twins)
+    assert assessment.verdict == "untrusted"
+    assert "neighbour at the same distance and direction" in assessment.reasons[0]
+    assert assessment.numbers["repeated_pairs"][0] > 0.4
+
+
+def test_many_scatterers_at_random_do_not_repeat(judged, make_extraction):
+    didv = make_extraction().didv
+    low = [float(didv[dim].values[0]) for dim in ("x", "y")]
+    high = [float(didv[dim].values[-1]) for dim in ("x", "y")]
+    crowd = Scatterers(np.random.default_rng(0).uniform(low, high, (300, 2)))
+    assert judged(scatterers=crowd).numbers["repeated_pairs"][0] < 0.2
+
+
 def test_a_kernel_unlike_the_training_is_told(judged, make_extraction):
     wide = spread_of(make_extraction, 0.3)
     assessment = judged(numbers={"prior_widening": 4.0}, spread=wide)
@@ -149,14 +167,14 @@ def test_a_stack_is_judged_by_its_median_slice(stack):
 
 
 def test_every_slice_has_its_verdict_and_those_below_the_stack_are_named(stack):
-    assessment = stack(0.8, 0.01, 0.8, 0.3, 0.8)
+    assessment = stack(0.8, 0.01, 0.8, 0.25, 0.8)
     assert assessment.slices == ("good", "untrusted", "good", "doubtful", "good")
     assert "1 of 5 slices are untrusted: 20 mV" in assessment.reasons
     assert "1 of 5 slices are doubtful: 60 mV" in assessment.reasons
 
 
 def test_slices_above_the_stack_are_not_named(stack):
-    assessment = stack(0.3, 0.3, 0.8)
+    assessment = stack(0.25, 0.25, 0.8)
     assert assessment.slices == ("doubtful", "doubtful", "good")
     assert not [text for text in assessment.reasons if "slices" in text]
 

@@ -1,68 +1,12 @@
 """Two kinds of scatterers in one map, each with a kernel of its own."""
 
-import dataclasses
-
 import numpy as np
 import pytest
-import torch
-import xarray as xr
 
-from qpi_kernel import ExtractSettings, Scatterers, assess, extract_kernel, make_map
-from qpi_kernel.convolution import Geometry, activation_spectrum, convolve
+from qpi_kernel import ExtractSettings, Scatterers, assess, extract_kernel
 from qpi_kernel.evaluate import similarity
 from qpi_kernel.extract.species import propose_species
-from qpi_kernel.simulate import continuum
-
-SIZE_NM, PIXELS = 32.0, 128
-PIXEL_NM = SIZE_NM / PIXELS
-REACH = PIXEL_NM * np.arange(-PIXELS, PIXELS + 1)
-
-
-def waves(phase_shift, mass=0.4):
-    """Return the kernel of a scatterer on a surface like Ag(111), on (y, x) axes `REACH`."""
-    return continuum.parabolic_kernel(
-        REACH[:, None], REACH[None, :], 0.0, mass=mass, edge_eV=-0.065, broadening_eV=0.003,
-        phase_shift=phase_shift,
-    )  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True)
-class Mixture:
-    """A map with the scatterers in it, labelled, and the true kernel of each label."""
-
-    didv: xr.DataArray
-    scatterers: Scatterers
-    kernels: tuple
-
-
-def mixed(*kernels, seed=1, density=0.02, snr=10.0):
-    """Scatter species in equal shares over a map and what surrounds it, 1 nm apart at least."""
-    rng = np.random.default_rng(seed)
-    margin = SIZE_NM / 4
-    xy = np.zeros((0, 2))
-    while len(xy) < density * (SIZE_NM + 2 * margin) ** 2:
-        fresh = rng.uniform(-margin, SIZE_NM + margin, (1, 2))
-        if np.all(np.linalg.norm(xy - fresh, axis=1) > 1.0):
-            xy = np.concatenate([xy, fresh])
-    species, weight = np.arange(len(xy)) % len(kernels), rng.uniform(0.8, 1.2, len(xy))
-    kernels = [kernel / kernel[np.hypot(REACH[:, None], REACH) > 0.75].std() for kernel in kernels]
-    geometry = Geometry(PIXELS, PIXELS, REACH.size)
-    clean = np.zeros((PIXELS, PIXELS))
-    for label, kernel in enumerate(kernels):
-        places = torch.as_tensor(xy[species == label][:, ::-1] / PIXEL_NM)
-        spectrum = activation_spectrum(geometry, places, torch.as_tensor(weight[species == label]))
-        clean = clean + convolve(geometry, spectrum, torch.as_tensor(kernel)).numpy()
-    axis = PIXEL_NM * np.arange(PIXELS)
-    distance = np.hypot(
-        xy[:, 0, None, None] - axis[None, None, :], xy[:, 1, None, None] - axis[None, :, None]
-    ).min(axis=0)
-    noise = clean[distance > 3 * PIXEL_NM].std() / np.sqrt(snr) * rng.normal(size=clean.shape)
-    inside = np.all((xy > 0) & (xy < axis[-1]), axis=1)
-    return Mixture(
-        make_map(clean + noise, bias_mV=[0.0], y_nm=axis, x_nm=axis),
-        Scatterers(xy, weight, species).select(inside),
-        tuple(kernels),
-    )
+from tests.library.extract.mixtures import PIXEL_NM, likeness, mixed, waves
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +22,6 @@ def found(two):
 def extract(mixture, scatterers=None, **settings):
     settings = ExtractSettings(window_nm=10.0, **settings)
     return extract_kernel(mixture.didv, scatterers or mixture.scatterers, settings, device="cpu")
-
-
-def likeness(result, mixture):
-    found = []
-    for part, truth in zip(result.each_species, mixture.kernels, strict=True):
-        half = part.kernel.sizes["x"] // 2
-        window = slice(PIXELS - half, PIXELS + half + 1)
-        found.append(similarity(part.kernel.values[0], truth[window, window]))
-    return found
 
 
 def test_each_species_gets_its_kernel(two, found):
