@@ -30,6 +30,8 @@ def draw_cut(q_viewer: "Viewer", reach: float) -> Shapes:
         )
     q_viewer.layers.selection.active = layer
     layer.mode = "direct"
+    # Only a selected line shows its ends.
+    layer.selected_data = {len(layer.data) - 1}
     return layer
 
 

@@ -91,11 +91,8 @@ def _new_viewer(viewer: "Viewer", owner: QWidget) -> "Viewer":
     top.destroyed.connect(lambda: _close(viewer))
     follow(viewer.dims.events.point, lambda _: _follow_energy(viewer, q_viewer), note)
     follow(q_viewer.dims.events.point, lambda _: _lead_energy(viewer, q_viewer), note)
-
-    def read_q(_: Any, event: Any) -> None:
-        note.setText(_q_text(event.position))
-
-    q_viewer.mouse_move_callbacks.append(read_q)
+    cursor = q_viewer.cursor
+    follow(cursor.events.position, lambda _: note.setText(_q_text(cursor.position)), note)
     return q_viewer
 
 

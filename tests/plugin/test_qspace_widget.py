@@ -5,7 +5,8 @@ import pytest
 
 pytest.importorskip("napari")
 from napari.layers import Layer
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
 
 from napari_qpi_kernel.bridge import KEY, map_to_layer
 from napari_qpi_kernel.fourier import PARTS, fft_part
@@ -62,6 +63,28 @@ def take_curves(dock, qtbot):
     dock.curves.take.click()
     qtbot.waitUntil(lambda: dock._curves is not before and dock._curves_job is None, **WAIT)
     return dock._curves
+
+
+def drag(qtbot, q_viewer, start, end):
+    """Drag the mouse from one (qx, qy) to another, as a hand does."""
+    window = q_viewer.window._qt_window
+    canvas = next(each for each in window.findChildren(QWidget) if "Canvas" in type(each).__name__)
+    camera = q_viewer.scene.camera
+
+    def pixel(place):
+        right = (place[0] - camera.center[-1]) * camera.zoom
+        up = (place[1] - camera.center[-2]) * camera.zoom
+        return QPoint(round(canvas.width() / 2 + right), round(canvas.height() / 2 - up))
+
+    middle = tuple(0.5 * (a + b) for a, b in zip(start, end, strict=True))
+    qtbot.mouseMove(canvas, pixel(start))
+    qtbot.wait(100)
+    qtbot.mousePress(canvas, Qt.LeftButton, pos=pixel(start))
+    for place in (middle, end):
+        qtbot.wait(100)
+        qtbot.mouseMove(canvas, pixel(place))
+    qtbot.wait(100)
+    qtbot.mouseRelease(canvas, Qt.LeftButton, pos=pixel(end))
 
 
 def q_viewers():
@@ -185,11 +208,13 @@ def test_the_curve_follows_a_line_that_is_dragged(shown, qtbot):
     assert end[0] > 1.0
     assert layer.mode == "direct"
     before = dock._curves
-    layer.data = [np.array([[0.5, 0.0], [0.5, 2.0]])]
+    drag(qtbot, q_viewer, end, (1.0, 1.5))
     qtbot.waitUntil(lambda: dock._curves is not before, **WAIT)
+    np.testing.assert_allclose(line_of(layer)[1], (1.0, 1.5), atol=0.05)
+    labels = [each.text() for each in q_viewer.window._qt_window.findChildren(QLabel)]
+    assert any("|q| = 1.8" in text and "λ = 3.4" in text for text in labels)
     profile = dock._curves.found.profile
-    np.testing.assert_allclose(profile["qy"].values, 0.5)
-    assert profile["q"].values[-1] == pytest.approx(2.0)
+    assert profile["q"].values[-1] == pytest.approx(np.hypot(*line_of(layer)[1]))
 
 
 def test_a_line_that_was_not_drawn_is_asked_for(make_napari_viewer, qtbot, add_kernel, open_qspace):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from qpi_kernel.maps import check_map, check_same_grid, pixel_nm
-from qpi_kernel.qspace.one_sided import radial_profile, ray_profile, window_reach
+from qpi_kernel.qspace.one_sided import radial_transform, ray_transform, window_reach
 from qpi_kernel.qspace.profiles import maxima, q_range_within, track_peaks, write_rows
 
 Array = npt.NDArray[np.floating[Any]]
@@ -95,11 +95,11 @@ def measure_dispersion(
     wanted = q_range_within(q_range or (2 * np.pi / reach, nyquist), (0.0, nyquist))
     q = np.arange(max(wanted[0] - 2 * step, 0), wanted[1] + 2 * step, step)
 
-    def profile(of: xr.DataArray) -> xr.DataArray:
-        if angle_deg is None:
-            return radial_profile(of, q)
-        return ray_profile(of, angle_deg, width_deg=width_deg, q_per_nm=q)
-
+    profile = (
+        radial_transform(kernel, q)
+        if angle_deg is None
+        else ray_transform(kernel, angle_deg, width_deg=width_deg, q_per_nm=q)
+    )
     found = track_peaks(profile(kernel), wanted)
     error = np.full(found.size, np.nan)
     if spread is not None:

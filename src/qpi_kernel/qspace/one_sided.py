@@ -12,17 +12,20 @@ the mirror wave at -q and the core away. u is the phase of a wave that goes out 
 which for all isotropic bands is that of the Green function at every distance, exp(i z) far away.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy import sparse
 from scipy.special import hankel1
 
 from qpi_kernel.maps import MapError, check_map, pixel_nm
 from qpi_kernel.qspace.profiles import as_profile
-from qpi_kernel.qspace.sampling import sample
+from qpi_kernel.qspace.sampling import spline_coefficients, spline_sums
 
+Transform = Callable[[xr.DataArray], xr.DataArray]
 Array = npt.NDArray[np.floating[Any]]
 
 
@@ -51,12 +54,16 @@ def radial_profile(kernel: xr.DataArray, q_per_nm: npt.ArrayLike | None = None) 
     MapError
         If the scatterer is not inside the window.
     """
-    r, q = _axes(kernel, q_per_nm)
-    count = int(np.ceil(2 * np.pi * r[-1] / min(pixel_nm(kernel))))
+    return radial_transform(kernel, q_per_nm)(kernel)
+
+
+def radial_transform(like: xr.DataArray, q_per_nm: npt.ArrayLike | None = None) -> Transform:
+    """Return `radial_profile` for many kernels on the grid of one."""
+    r, q = _axes(like, q_per_nm)
+    count = int(np.ceil(2 * np.pi * r[-1] / min(pixel_nm(like))))
     angle = 2 * np.pi * np.arange(count) / count
-    circles = sample(kernel, np.outer(r, np.sin(angle)), np.outer(r, np.cos(angle)))
-    values = np.abs((circles.mean(-1) * r) @ _outgoing(r, q))
-    return as_profile(kernel, values, q, f"{kernel.attrs['units']} nm^2")
+    circles = spline_sums(like, np.outer(r, np.sin(angle)), np.outer(r, np.cos(angle)))
+    return _transform([circles], _outgoing(r, q) * (r / count)[:, None], q)
 
 
 def ray_profile(
@@ -96,23 +103,33 @@ def ray_profile(
     MapError
         If the scatterer is not inside the window, or the angles are no numbers.
     """
+    transform = ray_transform(kernel, angle_deg, width_deg=width_deg, q_per_nm=q_per_nm)
+    return transform(kernel).assign_attrs(angle_deg=float(angle_deg), width_deg=float(width_deg))
+
+
+def ray_transform(
+    like: xr.DataArray,
+    angle_deg: float,
+    *,
+    width_deg: float = 0.0,
+    q_per_nm: npt.ArrayLike | None = None,
+) -> Transform:
+    """Return `ray_profile` for many kernels on the grid of one."""
     if not (np.isfinite(angle_deg) and 0 <= width_deg <= 180):
         raise MapError(
             f"a ray has a direction and a width of 0 to 180 degrees,"
             f" not {angle_deg:g} and {width_deg:g}"
         )
-    s, q = _axes(kernel, q_per_nm)
+    s, q = _axes(like, q_per_nm)
     across = np.concatenate([-s[:0:-1], s])
-    wave = _outgoing(s, q, projected=True) * (s[1] - s[0])
     # One degree is finer than a q-pixel out to a Nyquist limit of 57 of them.
     rays = np.linspace(-0.5, 0.5, int(np.ceil(width_deg)) + 1) * width_deg if width_deg else [0.0]
-    total = np.zeros((kernel.sizes["bias"], q.size))
+    projections = []
     for angle in np.deg2rad(angle_deg + np.asarray(rays)):
         y = s[:, None] * np.sin(angle) + across[None, :] * np.cos(angle)
         x = s[:, None] * np.cos(angle) - across[None, :] * np.sin(angle)
-        total += np.abs(np.nan_to_num(sample(kernel, y, x)).sum(-1) @ wave)
-    profile = as_profile(kernel, total / len(rays), q, f"{kernel.attrs['units']} nm^2")
-    return profile.assign_attrs(angle_deg=float(angle_deg), width_deg=float(width_deg))
+        projections.append(spline_sums(like, y, x))
+    return _transform(projections, _outgoing(s, q, projected=True) * (s[1] - s[0]), q)
 
 
 def window_reach(kernel: xr.DataArray) -> float:
@@ -129,6 +146,19 @@ def window_reach(kernel: xr.DataArray) -> float:
     if reach <= 0:
         raise MapError("the window does not hold the scatterer (y = x = 0): is this a kernel?")
     return reach
+
+
+def _transform(
+    lines: Sequence[sparse.csr_array], waves: npt.NDArray[np.complex128], q: Array
+) -> Transform:
+    """Return the mean over some sets of lines of | sums along them times waves |."""
+
+    def transform(kernel: xr.DataArray) -> xr.DataArray:
+        coefficients = spline_coefficients(kernel.values)
+        values = np.mean([np.abs((sums @ coefficients).T @ waves) for sums in lines], axis=0)
+        return as_profile(kernel, values, q, f"{kernel.attrs['units']} nm^2")
+
+    return transform
 
 
 def _axes(kernel: xr.DataArray, q_per_nm: npt.ArrayLike | None) -> tuple[Array, Array]:

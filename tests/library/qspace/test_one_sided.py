@@ -3,6 +3,7 @@ import pytest
 
 from qpi_kernel.maps import MapError
 from qpi_kernel.qspace import radial_profile, ray_profile, ring_radius, track_peaks
+from qpi_kernel.qspace.sampling import sample, spline_coefficients, spline_sums
 from tests.library.qspace.conftest import born
 
 Q_PIXEL = 2 * np.pi / (65 * 0.25)
@@ -43,6 +44,16 @@ def test_the_transforms_are_linear_in_the_kernel(kernel_of):
     tenfold = kernel.copy(data=10 * kernel.values)
     for profile in (radial_profile, lambda k: ray_profile(k, 15.0)):
         np.testing.assert_allclose(profile(tenfold).values, 10 * profile(kernel).values, rtol=1e-4)
+
+
+def test_sums_along_lines_are_those_of_the_samples(kernel_of):
+    rng = np.random.default_rng(0)
+    field = kernel_of(lambda x, y: rng.normal(size=x.shape), lambda x, y: x * y, half=6)
+    y, x = rng.uniform(-2.5, 2.5, (2, 7, 30))
+    sums = (spline_sums(field, y, x) @ spline_coefficients(field.values)).T
+    wanted = np.nansum(sample(field, y, x), axis=-1)
+    np.testing.assert_allclose(sums, wanted, atol=1e-6 * np.abs(wanted).max())
+    assert not np.isfinite(sample(field, y, x)).all()
 
 
 def test_a_ray_without_a_direction_is_refused(kernel_of):
