@@ -18,6 +18,7 @@ WORDS = {
     "spread_over_kernel": ("Error bars outside the core", "{percent} % of the kernel"),
     "residual_over_noise": ("Residual", "{value} × white noise"),
     "effective_averages": ("Scatterers that carry it", "{value}"),
+    "origin_error_nm": ("Origin known to", "± {value} nm"),
     "share_used": ("Measured points used", "{percent} %"),
 }
 POINTS = re.compile(r"points? \d+(?:(?:, | and )\d+)*")
