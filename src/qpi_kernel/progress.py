@@ -4,12 +4,14 @@ A caller that wants a bar iterates, one that wants to cancel closes the generato
 wants the result calls `drain`.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,29 @@ def drain(steps: Steps[T]) -> T:
         except StopIteration as stop:
             result: T = stop.value
             return result
+
+
+def drained(steps: Callable[P, Steps[T]]) -> Callable[P, T]:
+    """Return the function that runs ``iter_<name>`` to its end, under the name ``<name>``.
+
+    Examples
+    --------
+    >>> def iter_answer(question: str) -> Steps[int]:
+    ...     yield Progress(0.5, question)
+    ...     return 42
+    >>> answer = drained(iter_answer)
+    >>> answer("half way"), answer.__name__
+    (42, 'answer')
+    """
+
+    @wraps(steps)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return drain(steps(*args, **kwargs))
+
+    # Processes send functions to each other by these names.
+    run.__name__ = run.__name__.removeprefix("iter_")
+    run.__qualname__ = run.__qualname__.removeprefix("iter_")
+    return run
 
 
 def scaled(steps: Steps[T], start: float, stop: float) -> Steps[T]:

@@ -19,7 +19,7 @@ from qpi_kernel.qspace.rings import half_rim_q, interesting_q, radial_average, r
 from qpi_kernel.qspace.settings import CurveSettings, LatticeSettings, TransformSettings
 from qpi_kernel.qspace.similarity import band_similarity
 from qpi_kernel.qspace.symmetry import asymmetry, symmetrise
-from qpi_kernel.qspace.theory import q_correlation
+from qpi_kernel.qspace.theory import TheoryFit, fit_theory, iter_theory, q_correlation
 from qpi_kernel.qspace.transform import kernel_fft, map_fft
 from qpi_kernel.qspace.zone import brillouin_zone, lattice_of, reciprocal_lattice
 
@@ -29,6 +29,7 @@ __all__ = [
     "CurveSettings",
     "Dispersion",
     "LatticeSettings",
+    "TheoryFit",
     "TransformSettings",
     "analyse",
     "angular_profile",
@@ -38,10 +39,12 @@ __all__ = [
     "brillouin_zone",
     "draw_kernels",
     "fit_band",
+    "fit_theory",
     "fold_amplitudes",
     "haem",
     "half_rim_q",
     "interesting_q",
+    "iter_theory",
     "kernel_fft",
     "lattice_of",
     "line_cut",

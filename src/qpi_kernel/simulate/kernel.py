@@ -9,11 +9,12 @@ import xarray as xr
 
 from qpi_kernel.errors import QpiError, QpiWarning
 from qpi_kernel.maps import make_map, pixel_nm
+from qpi_kernel.progress import Steps, drained
 from qpi_kernel.simulate.materials import Material, find_material
-from qpi_kernel.simulate.measurement import Measurement, measured_kernel
+from qpi_kernel.simulate.measurement import Measurement, iter_measured_kernel
 
 
-def simulate_kernel(
+def iter_simulate_kernel(
     material: str | Material,
     *,
     scatterer: str | None = None,
@@ -24,7 +25,7 @@ def simulate_kernel(
     modulation_mV: float = 0.0,
     setpoint_bias_mV: float | None = None,
     tip_nm: float = 0.0,
-) -> xr.DataArray:
+) -> Steps[xr.DataArray]:
     """Return the kernel of one scatterer at the origin, (bias, y, x) [1/(eV nm^2)].
 
     Temperature and modulation are those of `thermal_broadening` and `lockin_broadening`, computed
@@ -55,7 +56,9 @@ def simulate_kernel(
     known = np.array([chosen.holds_at(bias / 1e3) for bias in biases])
     planes = np.zeros((biases.size, y.size, x.size))
     if known.any():
-        planes[known] = measured_kernel(defect.kernel, y, x, biases[known], measurement)
+        planes[known] = yield from iter_measured_kernel(
+            defect.kernel, y, x, biases[known], measurement
+        )
     if not known.all():
         low, high = chosen.energies_eV
         beyond = ", ".join(f"{bias:g}" for bias in biases[~known])
@@ -63,12 +66,15 @@ def simulate_kernel(
             f"{chosen.name} is known from {1e3 * low:g} to {1e3 * high:g} mV: its kernel at"
             f" {beyond} mV is zero",
             QpiWarning,
-            stacklevel=2,
+            stacklevel=4,  # who called what `drained` made
         )
     return make_map(
         planes, bias_mV=bias_mV, y_nm=y, x_nm=x, units="1/(eV nm^2)", name="kernel",
-        attrs={"material": chosen.name},
+        attrs={"material": chosen.name, "scatterer": scatterer or next(iter(chosen.scatterers))},
     )  # fmt: skip
+
+
+simulate_kernel = drained(iter_simulate_kernel)
 
 
 def crop_kernel(kernel: xr.DataArray, window_nm: float) -> xr.DataArray:

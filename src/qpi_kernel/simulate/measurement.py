@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.progress import Progress, Steps, drained
 from qpi_kernel.simulate.broadening import (
     BOLTZMANN_meV_K,
     blurred,
@@ -67,13 +68,13 @@ class Measurement:
             raise QpiError(f"the set point is a bias other than 0 mV, got {setpoint:g} mV")
 
 
-def measured_kernel(
+def iter_measured_kernel(
     kernel: Callable[[Floats, Floats, float], Floats],
     y_nm: Floats,
     x_nm: Floats,
     bias_mV: Sequence[float],
     measurement: Measurement,
-) -> Floats:
+) -> Steps[Floats]:
     """Return what an instrument shows of a kernel, shape (bias, y, x), in the kernel's unit.
 
     The set point divides the density rho_0 + A of a host with constant rho_0 by its mean between
@@ -97,13 +98,17 @@ def measured_kernel(
     margin = [_margin(axis, measurement.tip_nm) for axis in (y_nm, x_nm)]
     wide_y, wide_x = (_widened(axis, m) for axis, m in zip((y_nm, x_nm), margin, strict=True))
     planes = np.zeros((len(bias_mV), wide_y.size, wide_x.size))
-    for energy, weight in zip(energies_meV, weights.T, strict=True):
+    for done, (energy, weight) in enumerate(zip(energies_meV, weights.T, strict=True)):
+        yield Progress(done / energies_meV.size, f"kernel at {energy:.1f} meV")
         planes += weight[:, None, None] * kernel(wide_y, wide_x, float(energy) / 1e3)
     if measurement.tip_nm:
         pitch = (float(y_nm[1] - y_nm[0]), float(x_nm[1] - x_nm[0]))
         planes = blurred(planes, pitch, measurement.tip_nm)
     rows, columns = (slice(m, -m or None) for m in margin)
     return planes[:, rows, columns]
+
+
+measured_kernel = drained(iter_measured_kernel)
 
 
 def _energies(bias_mV: Floats, measurement: Measurement) -> tuple[Floats, Floats]:

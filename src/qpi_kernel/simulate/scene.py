@@ -14,11 +14,12 @@ from scipy.spatial import cKDTree
 from qpi_kernel.convolution import Geometry, activation_spectrum, convolve
 from qpi_kernel.errors import QpiError
 from qpi_kernel.maps import make_map
+from qpi_kernel.progress import Progress, Steps, drained, scaled
 from qpi_kernel.scatterers import Scatterers
 from qpi_kernel.settings import to_dict
 from qpi_kernel.simulate.material import Defect
 from qpi_kernel.simulate.materials import MATERIALS, Material, find_material
-from qpi_kernel.simulate.measurement import Measurement, measured_kernel
+from qpi_kernel.simulate.measurement import Measurement, iter_measured_kernel
 from qpi_kernel.simulate.multiple_scattering import foldy_lax
 from qpi_kernel.simulate.nuisance import (
     Nuisance,
@@ -69,7 +70,7 @@ class SimulatedMap:
         return self.kernels[0]
 
 
-def simulate_map(
+def iter_simulate_map(
     material: str | Material,
     *,
     bias_mV: Sequence[float],
@@ -88,7 +89,7 @@ def simulate_map(
     modulation_mV: float = 0.0,
     setpoint_bias_mV: float | None = None,
     tip_nm: float = 0.0,
-) -> SimulatedMap:
+) -> Steps[SimulatedMap]:
     """Simulate a square map of many scatterers.
 
     Kernels add up, as extraction assumes, unless `multiple_scattering` lets waves visit several
@@ -177,9 +178,12 @@ def simulate_map(
 
     # The kernel reaches across the whole map: its window is twice as wide.
     reach = np.arange(-pixels, pixels + 1.0) * pixel_nm
-    kernels = [
-        measured_kernel(defect.kernel, reach, reach, biases, measurement) for defect in defects
-    ]
+    # Beside the kernels all else takes no time.
+    parts = np.linspace(0.0, 0.9, len(defects) + multiple_scattering + 1)
+    kernels = []
+    for defect, start, stop in zip(defects, parts, parts[1:], strict=False):
+        steps = iter_measured_kernel(defect.kernel, reach, reach, biases, measurement)
+        kernels.append((yield from scaled(steps, start, stop)))
     path, ghost = tip_path(scan, pixels), second_tip(scan, pixel_nm, seed)
     margin = path.margin_px + (int(np.ceil(np.abs(ghost).max())) + 3 if any(ghost) else 0)
     places = ((points.xy_nm - axis[0]) / pixel_nm)[:, ::-1].copy()
@@ -190,8 +194,10 @@ def simulate_map(
         together = partial(
             foldy_lax, band=chosen.band, xy_nm=points.xy_nm[near], weight=points.weight[near]
         )
-        wide = measured_kernel(together, wide_axis, wide_axis, biases, measurement)
+        steps = iter_measured_kernel(together, wide_axis, wide_axis, biases, measurement)
+        wide = yield from scaled(steps, parts[-2], parts[-1])
     else:
+        yield Progress(0.9, "adding up the scatterers")
         wide = np.sum(
             [
                 _add_up(
@@ -243,6 +249,9 @@ def simulate_map(
         noise,
         ring_q,
     )
+
+
+simulate_map = drained(iter_simulate_map)
 
 
 def _check_biases(material: Material, biases: Sequence[float]) -> None:

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from qpi_kernel.errors import QpiError, QpiWarning
 from qpi_kernel.maps import MapError
-from qpi_kernel.qspace import kernel_fft, q_correlation
-from qpi_kernel.simulate import joint_density_of_states
+from qpi_kernel.progress import drain
+from qpi_kernel.qspace import fit_theory, iter_theory, kernel_fft, q_correlation
+from qpi_kernel.simulate import joint_density_of_states, simulate_kernel
 from tests.library.qspace.conftest import born
 
 
@@ -53,3 +55,39 @@ def test_other_grids_are_refused(kernel_of):
         q_correlation(fft, fft.assign_coords(bias=[7.0]))
     with pytest.raises(MapError, match="fewer than three q"):
         q_correlation(fft, fft, (100.0, 200.0))
+
+
+def test_a_theory_is_scaled_to_the_kernel_whatever_its_core(kernel_of):
+    theory = kernel_of(born(2.0), born(3.0))
+    kernel = theory.copy(data=np.stack([-2.0 * theory.values[0] + 5.0, 0.5 * theory.values[1]]))
+    kernel.values[:, 32, 32] += 1000.0
+    fit = fit_theory(kernel, theory)
+    np.testing.assert_allclose(fit.scale, [-2.0, 0.5], rtol=1e-5)
+    outside = np.delete(np.abs(fit.difference.values).reshape(2, -1), 32 * 65 + 32, axis=1)
+    assert outside.max() < 1e-4
+    assert fit.similarity[0] < -0.99
+    assert fit.similarity[1] > 0.99
+    assert fit.theory.attrs["units"] == kernel.attrs["units"]
+    np.testing.assert_allclose(fit.theory.values + fit.difference.values, kernel.values, atol=1e-4)
+
+
+def test_a_theory_that_is_zero_leaves_the_kernel(kernel_of):
+    kernel = kernel_of(born(2.0))
+    fit = fit_theory(kernel, kernel.copy(data=np.zeros_like(kernel.values)))
+    assert fit.scale == pytest.approx([0.0])
+    assert np.isnan(fit.correlation[0])
+
+
+def test_a_material_explains_its_own_kernel_better_than_another(kernel_of):
+    axis = 0.4 * np.arange(-30, 31)
+    with pytest.warns(QpiWarning, match="-300 mV is zero"):
+        kernel = simulate_kernel("ag111", bias_mV=[-300.0, 0.0, 40.0], y_nm=axis, x_nm=axis)
+    right, wrong = (drain(iter_theory(kernel, name)) for name in ("ag111", "cu111"))
+    # Ag(111) begins at -65 mV, with 50 meV to spare.
+    assert right.kernel["bias"].values.tolist() == [0.0, 40.0]
+    np.testing.assert_allclose(right.correlation, 1.0, atol=1e-4)
+    np.testing.assert_allclose(right.similarity, 1.0, atol=1e-4)
+    assert right.theory.attrs["scatterer"] == "scalar"
+    assert np.all(wrong.similarity[1:] < 0.8)
+    with pytest.raises(QpiError, match="choose another material"):
+        drain(iter_theory(kernel.isel(bias=[0]), "ag111"))
