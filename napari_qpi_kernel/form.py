@@ -16,7 +16,7 @@ from qpi_kernel.settings import from_dict
 T = TypeVar("T")
 AUTOMATIC = "automatic"
 OFF = "none"
-UNITS = {"per_nm": "1/nm", "nm": "nm", "mV": "mV", "meV": "meV", "px": "px", "deg": "°"}
+UNITS = {"per_nm": "1/nm", "nm": "nm", "mV": "mV", "meV": "meV", "px": "px", "deg": "°", "K": "K"}
 LARGEST = 1e6
 
 
