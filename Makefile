@@ -1,6 +1,8 @@
 # make demo    extract a kernel from a simulated map, on the command line
 # make napari  the same in napari
 # make test    every check and every test
+# make docs    the site, in site/; a broken link is an error
+# make dist-test    sdist and wheel, and the wheel tried where nothing else is
 #
 # Each target makes .venv and installs what it needs, again only when pyproject.toml or
 # constraints.txt has changed.
@@ -14,7 +16,7 @@ NAPARI_ENV = env -u QT_QPA_PLATFORM NAPARI_CONFIG=
 # Expanded only when the tests start, that is after the system packages have been installed.
 DISPLAY_SERVER = $(shell command -v xvfb-run >/dev/null && echo 'xvfb-run -a -s "-screen 0 1600x1000x24"')
 
-.PHONY: demo napari test test-library lint clean
+.PHONY: demo napari test test-library lint docs dist-test clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 # Without this make would take the stamp for a by-product and delete it.
@@ -47,8 +49,15 @@ test-library: .venv-library/.library-test
 	$(BIN)/python -m pytest tests/library src
 	$(BIN)/qpi-kernel materials
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# An environment of its own, outside of the checkout, so that nothing is found by its side.
+dist-test: $(VENV)/.package
+	.ci/dist-test $(BIN)/python
+
 clean:
-	rm -rf .venv .venv-library demo
+	rm -rf .venv .venv-library demo site dist
 
 %/.pip:
 	@.ci/system-packages python
@@ -68,6 +77,14 @@ clean:
 	@.ci/system-packages napari
 	$(PIP) -c constraints.txt -e ".[all]"
 	@touch $*/.library $@
+
+%/.docs: pyproject.toml constraints.txt | %/.library
+	$(PIP) -c constraints.txt --group docs
+	@touch $@
+
+%/.package: pyproject.toml constraints.txt | %/.pip
+	$(PIP) -c constraints.txt --group package
+	@touch $@
 
 %/.test: pyproject.toml constraints.txt | %/.pip
 	@.ci/system-packages napari
