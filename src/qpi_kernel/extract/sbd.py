@@ -114,6 +114,7 @@ def iter_sbd(grid: Grid, background_degree: int, generator: torch.Generator) -> 
         done += 1
         yield Progress(done / (total + HELD_ROUNDS), "sparse blind deconvolution")
         guess = _debiased(problem, guess, places, weights)
+    places = places + _off_centre(problem.geometry, guess.kernel)
     typical = weights.median()
     sure = (weights / typical).clamp(max=1).cpu().numpy().astype(np.float64)
     like = Scatterers(np.zeros((len(places), 2)), confidence=sure)
@@ -235,20 +236,27 @@ def _least_squares(
     return rho * (start + drain(conjugate_gradients(apply, rhs, steps, 1e-4)))
 
 
+def _off_centre(geometry: Geometry, kernel: Tensor) -> Tensor:
+    """Return how far from the centre a kernel is most symmetric, (start, 2) in half pixels.
+
+    Waves go out from a scatterer alike in opposite directions, or nearly so: the overlap of the
+    kernel with itself turned by 180 degrees is largest about the scatterer.
+    """
+    side = 2 * geometry.window
+    turned = torch.fft.rfft2(kernel, s=(side, side)).square().sum(1)
+    best = torch.fft.irfft2(turned, s=(side, side)).flatten(1).argmax(1)
+    twice = torch.stack([best // side, best % side], -1)
+    return twice / 2 - geometry.half
+
+
 def _recentred(geometry: Geometry, guess: _Guess) -> _Guess:
-    """Move kernels so that they are strongest about the centre, and activations the other way."""
+    """Move kernels by whole pixels to their centre, and activations the other way."""
     window = geometry.window
-    centre = radial_weight(window, MODEL_WINDOW / window, guess.kernel.device).pow(-2)
-    size = (2 * window, 2 * window)
-    power, aim = (
-        torch.fft.rfft2(image, s=size) for image in (guess.kernel.square().sum(1), centre)
-    )
-    score = torch.fft.irfft2(power * aim.conj(), s=size)
     kernels, activations = [], []
-    for kernel, activation, map_ in zip(guess.kernel, guess.activation, score, strict=True):
-        row, column = (
-            at if at < window else at - 2 * window for at in divmod(int(map_.argmax()), 2 * window)
-        )
+    shifts = _off_centre(geometry, guess.kernel).round().long().tolist()
+    for kernel, activation, (row, column) in zip(
+        guess.kernel, guess.activation, shifts, strict=True
+    ):
         wide = torch.nn.functional.pad(kernel, (window,) * 4)
         moved = torch.roll(wide, (-row, -column), (-2, -1))
         kernels.append(moved[:, window : 2 * window, window : 2 * window])
