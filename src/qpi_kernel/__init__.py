@@ -17,6 +17,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "assessment": ["Assessment", "assess"],
+        "batch": ["BatchItem", "iter_batch", "run_batch"],
         "errors": ["QpiError"],
         "export": ["ExportError", "export_result", "write_map"],
         "export.public_csv": ["write_public_samples"],

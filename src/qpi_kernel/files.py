@@ -3,8 +3,10 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock
 
 
 @contextmanager
@@ -48,3 +50,24 @@ def replacing(path: Path | str) -> Iterator[Path]:
         elif temporary.exists():
             temporary.unlink()
         raise
+
+
+@contextmanager
+def alone(folder: Path, patience_s: float = 600.0) -> Iterator[None]:
+    """Let one process at a time write to a folder; one that was killed does not count.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written, or another process writes to it for longer than
+        `patience_s`.
+    """
+    lock = folder / ".writing.lock"
+    with FileLock(lock, timeout=patience_s):
+        try:
+            yield
+        finally:
+            # While it is held: who waits for it sees that it is gone, and makes a new one. Windows
+            # removes it with the lock.
+            with suppress(OSError):
+                lock.unlink()

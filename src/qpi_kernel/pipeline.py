@@ -13,8 +13,10 @@ from qpi_kernel import __version__
 from qpi_kernel.assessment import Assessment, assess
 from qpi_kernel.errors import QpiError
 from qpi_kernel.extract.engine import iter_extract
+from qpi_kernel.extract.machine import choose_device
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.extract.settings import ExtractSettings
+from qpi_kernel.learn.model import load_model
 from qpi_kernel.locate import locate_scatterers
 from qpi_kernel.maps import crop, nearest_bias
 from qpi_kernel.preprocess import Companions, PrepareSettings, prepare
@@ -146,7 +148,10 @@ def iter_run(
     extraction = yield from scaled(steps, 0.05, 0.95)
     yield Progress(0.95, "assessing the result")
     assessment = assess(extraction)
-    recipe = _recipe(dataset, settings, scatterers, extraction)
+    recipe = {
+        **plan(dataset.attrs["source"], dataset.attrs["sha256"], settings, scatterers),
+        "provenance": dict(extraction.provenance),
+    }
     yield Progress(1.0, "done")
     return PipelineResult(extraction, assessment, recipe)
 
@@ -177,6 +182,56 @@ def _find_in_topography(dataset: xr.Dataset, settings: PipelineSettings, name: s
     return locate_scatterers(topography)
 
 
+def plan(
+    file: str, sha256: str, settings: PipelineSettings, scatterers: Scatterers | None = None
+) -> dict[str, Any]:
+    """Return what a recipe says before the run: input, settings, positions and model.
+
+    Parameters
+    ----------
+    file : str
+        Name of the measurement, without folders.
+    sha256 : str
+        Of its bytes.
+    settings : PipelineSettings
+    scatterers : Scatterers, optional
+        Given positions.
+
+    Raises
+    ------
+    QpiError
+        If the run needs a model that cannot be loaded.
+    """
+    given = None
+    if scatterers is not None:
+        given = {
+            "xy_nm": np.asarray(scatterers.xy_nm).tolist(),
+            "weight": scatterers.weight.tolist(),
+            "species": scatterers.species.tolist(),
+        }
+    return {
+        "recipe": 1,
+        "version": __version__,
+        "input": {"file": file, "sha256": sha256},
+        # Folders of the user's machine are nobody's business; the positions themselves are kept.
+        "settings": to_dict(settings) | {"scatterers_file": None},
+        "scatterers": given,
+        "model": _model(settings, scatterers),
+        "device": settings.device,
+        "seed": settings.seed,
+    }
+
+
+def _model(settings: PipelineSettings, scatterers: Scatterers | None) -> dict[str, str] | None:
+    """Return the model that a run uses, for the kernel or to find the scatterers in the map."""
+    method = settings.extract.method
+    searched = scatterers is None and settings.find_in == "map"
+    if method != "aligned" and (method == "sbd" or not searched):
+        return None
+    model = load_model(settings.extract.model, str(choose_device(settings.device)))
+    return {"name": str(model.card["name"]), "sha256": model.sha256}
+
+
 def settings_of(recipe: Mapping[str, Any]) -> tuple[PipelineSettings, Scatterers | None]:
     """Return the settings and the given positions that a recipe holds.
 
@@ -197,7 +252,25 @@ def settings_of(recipe: Mapping[str, Any]) -> tuple[PipelineSettings, Scatterers
     return from_dict(PipelineSettings, values), given
 
 
-def find_input(recipe: Mapping[str, Any], path: Path) -> Path:
+def check_model(recipe: Mapping[str, Any]) -> None:
+    """Make sure that the model that a recipe was made with is the one here.
+
+    Raises
+    ------
+    QpiError
+        If it is another one, or cannot be loaded.
+    """
+    before, here = recipe.get("model"), _model(*settings_of(recipe))
+    if not isinstance(before, Mapping) or here is None or before.get("sha256") == here["sha256"]:
+        return
+    raise QpiError(
+        f"the recipe was made with the model {before.get('name')}"
+        f" (sha256 {str(before.get('sha256'))[:8]}), here is {here['name']}"
+        f" ({here['sha256'][:8]}); to use it all the same add --anyway"
+    )
+
+
+def find_input(recipe: Mapping[str, Any], path: Path, *, anyway: bool = False) -> Path:
     """Find the measurement of a recipe, and make sure that it is the same one.
 
     Parameters
@@ -207,6 +280,8 @@ def find_input(recipe: Mapping[str, Any], path: Path) -> Path:
     path : Path
         Its file. The input is looked for at the path kept in the recipe, relative to this folder,
         then in this folder, then in the current one.
+    anyway : bool
+        Take a file of that name whatever it holds.
 
     Raises
     ------
@@ -220,11 +295,11 @@ def find_input(recipe: Mapping[str, Any], path: Path) -> Path:
     places = (path.parent / str(entry.get("path", name)), path.parent / name, Path(name))
     for place in places:
         if place.exists():
-            if sha256_of(place) == entry.get("sha256"):
+            if anyway or sha256_of(place) == entry.get("sha256"):
                 return place
             raise QpiError(
                 f"{place}: not the file of the recipe (its sha256 differs);"
-                " to use it all the same give it with --file"
+                " to use it all the same give it with --file, or add --anyway"
             )
     raise QpiError(f"{path}: its input {name} was not found; say where with --file")
 

@@ -1,17 +1,16 @@
 """The command line `qpi-kernel`: look at a file, extract, replay, simulate, train."""
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from cyclopts import App, CycloptsError, Parameter
 
 from qpi_kernel import __version__
-from qpi_kernel.cli import inspecting, learning, own_crystal, simulating
-from qpi_kernel.cli.arguments import Device, Out, Prepare, Region, Size
+from qpi_kernel.cli import batching, inspecting, learning, own_crystal, simulating
+from qpi_kernel.cli.arguments import Device, Options, Out, RunOptions
 from qpi_kernel.cli.qspace import qspace
 from qpi_kernel.cli.running import run_and_write, say
 from qpi_kernel.errors import QpiError
@@ -35,17 +34,7 @@ def extract(
     /,
     *,
     out: Out,
-    channel: str | None = None,
-    bias: float | None = None,
-    all_biases: Annotated[bool, Parameter(negative=())] = False,
-    region: Region = None,
-    scatterers: str = "auto",
-    window: float | None = None,
-    method: Literal["aligned", "wiener", "sbd", "average"] = "aligned",
-    size: Size = None,
-    device: Device = "auto",
-    seed: int = 0,
-    prepare: Prepare = None,
+    options: Options = None,
 ) -> None:
     """Extract the kernel of one scatterer and write it, with all that belongs to it, to a folder.
 
@@ -53,42 +42,8 @@ def extract(
     ----------
     file
         A measurement, or a map in an array file.
-    channel
-        Channel to use; by default the one that `info` names.
-    bias
-        Use the nearest bias [mV].
-    all_biases
-        Use all biases.
-    scatterers
-        "auto" (found in the map), "topography" (found there), or a CSV file with the columns
-        x_nm,y_nm[,weight,species].
-    window
-        Width of the kernel [nm]; by default it follows from the map.
-    method
-        How to extract.
-    seed
-        Seed of all random numbers.
     """
-    from qpi_kernel.pipeline import PipelineSettings
-    from qpi_kernel.settings import from_dict, to_dict
-
-    settings = from_dict(
-        PipelineSettings,
-        {
-            "channel": channel,
-            "bias_mV": bias,
-            "all_biases": all_biases,
-            "region_nm": region,
-            "size_nm": size,
-            "scatterers_file": None if scatterers in ("auto", "topography") else scatterers,
-            "find_in": "topography" if scatterers == "topography" else "map",
-            "device": device,
-            "seed": seed,
-            "prepare": to_dict(prepare) if prepare else {},
-            "extract": {"method": method, "window_nm": window},
-        },
-    )
-    run_and_write(file, settings, out)
+    run_and_write(file, (options or RunOptions()).settings(), out)
 
 
 @app.command
@@ -98,6 +53,7 @@ def run(
     *,
     out: Out,
     file: Path | None = None,
+    anyway: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Repeat the extraction that a recipe.json describes.
 
@@ -108,17 +64,18 @@ def run(
     file
         The measurement; by default the one of the recipe, looked for where it was then, beside
         the recipe and in the current folder.
+    anyway
+        Use a measurement or a model that has changed since.
     """
-    from qpi_kernel.pipeline import find_input, settings_of
+    from qpi_kernel.pipeline import check_model, find_input, settings_of
+    from qpi_kernel.recipes import load_recipe
 
-    try:
-        content = json.loads(recipe.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise QpiError(f"{recipe}: expected a recipe in JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise QpiError(f"{recipe}: expected a recipe, found {type(content).__name__}")
+    content = load_recipe(recipe)
     settings, scatterers = settings_of(content)
-    run_and_write(file or find_input(content, recipe), settings, out, scatterers)
+    if not anyway:
+        check_model(content)
+    chosen = file or find_input(content, recipe, anyway=anyway)
+    run_and_write(chosen, settings, out, scatterers)
 
 
 @app.command
@@ -164,6 +121,8 @@ for command in (
     own_crystal.simulate_crystal,
     simulating.materials,
     simulating.public_set,
+    batching.batch,
+    batching.diff,
     learning.train,
     learning.bank,
     learning.evaluate,

@@ -1,12 +1,18 @@
 """The kinds of options that several commands share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
 from qpi_kernel.preprocess.settings import PrepareSettings
+from qpi_kernel.settings import from_dict, to_dict
+
+# Heavy modules load when something runs, so that --help and mistyped commands answer at once.
+if TYPE_CHECKING:
+    from qpi_kernel.pipeline import PipelineSettings
 
 
 def _split(count: int | None) -> Any:
@@ -64,3 +70,71 @@ Prepare = Annotated[
     PrepareSettings | None,
     Parameter(name="*", negative=(), group=Group("What to do to the map before", sort_key=1)),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What an extraction needs to know beside its file.
+
+    Parameters
+    ----------
+    channel
+        Channel to use; by default the one that `info` names.
+    bias
+        Use the nearest bias [mV].
+    all_biases
+        Use all biases.
+    scatterers
+        "auto" (found in the map), "topography" (found there), or a CSV file with the columns
+        x_nm,y_nm[,weight,species].
+    window
+        Width of the kernel [nm]; by default it follows from the map.
+    method
+        How to extract.
+    model
+        A model file of your own; by default the shipped one.
+    seed
+        Seed of all random numbers.
+    """
+
+    channel: str | None = None
+    bias: float | None = None
+    all_biases: Annotated[bool, Parameter(negative=())] = False
+    region: Region = None
+    scatterers: str = "auto"
+    window: float | None = None
+    method: Literal["aligned", "wiener", "sbd", "average"] = "aligned"
+    model: Path | None = None
+    size: Size = None
+    device: Device = "auto"
+    seed: int = 0
+    prepare: Prepare = None
+
+    def settings(self) -> "PipelineSettings":
+        """Return the settings that these options ask for."""
+        from qpi_kernel.pipeline import PipelineSettings
+
+        named = self.scatterers in ("auto", "topography")
+        return from_dict(
+            PipelineSettings,
+            {
+                "channel": self.channel,
+                "bias_mV": self.bias,
+                "all_biases": self.all_biases,
+                "region_nm": self.region,
+                "size_nm": self.size,
+                "scatterers_file": None if named else self.scatterers,
+                "find_in": "topography" if self.scatterers == "topography" else "map",
+                "device": self.device,
+                "seed": self.seed,
+                "prepare": to_dict(self.prepare) if self.prepare else {},
+                "extract": {
+                    "method": self.method,
+                    "window_nm": self.window,
+                    "model": None if self.model is None else str(self.model),
+                },
+            },
+        )
+
+
+Options = Annotated[RunOptions | None, Parameter(name="*")]

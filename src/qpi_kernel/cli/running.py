@@ -1,6 +1,5 @@
 """Running a pipeline from the command line: the progress bar, and writing the results."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -29,16 +28,11 @@ def run_and_write(
     quiet: bool = False,
 ) -> "PipelineResult":
     """Extract the kernel of a file and export it; say the verdict unless `quiet`."""
-    from qpi_kernel.export import export_result
     from qpi_kernel.pipeline import iter_run
+    from qpi_kernel.recipes import export_run
 
     result = watched(iter_run(file, settings, scatterers=scatterers))
-    try:
-        path = Path(os.path.relpath(file, out)).as_posix()
-    except ValueError:  # another drive
-        path = file.resolve().as_posix()
-    recipe = {**result.recipe, "input": {**result.recipe["input"], "path": path}}
-    written = export_result(result.extraction, out, result.assessment, recipe)
+    written = export_run(result, file, out)
     if not quiet:
         reasons = "; ".join(result.assessment.reasons)
         say(f"verdict: {result.assessment.verdict}" + (f" ({reasons})" if reasons else ""))

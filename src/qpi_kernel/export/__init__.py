@@ -1,5 +1,6 @@
 """Writing a result as a folder of files, all or none."""
 
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from qpi_kernel.export.pictures import write_fft_tiff, write_gsf, write_tiff
 from qpi_kernel.export.plain_values import plain_attrs, to_json
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.figures import result_figure
+from qpi_kernel.files import alone
 from qpi_kernel.qspace import kernel_fft
 from qpi_kernel.scatterers import save_scatterers
 from qpi_kernel.settings import to_dict
@@ -44,7 +46,8 @@ def export_result(
     result : Extraction
         What an extraction returned.
     folder : path
-        Made if it is not there; files of these names are replaced, all or none.
+        Made if it is not there; files of these names are replaced, all or none. Even after a kill
+        a folder with a ``recipe.json`` is whole.
     assessment : Assessment, optional
         The verdict on the result; "not assessed" is written without one.
     recipe : mapping, optional
@@ -79,17 +82,27 @@ def export_result(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as temporary:
-            _write_all(result, Path(temporary), assessment, judged, recipe)
-            written = []
-            for file in sorted(Path(temporary).iterdir()):
-                written.append(file.replace(folder / file.name))
+        with alone(folder):
+            for left in folder.glob(".export-*"):  # by a process that was killed
+                shutil.rmtree(left)
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as temporary:
+                _write_all(result, Path(temporary), assessment, judged, recipe)
+                written = _move_all(Path(temporary), folder)
     except OSError as error:
         raise ExportError(
             f"{folder}: the result cannot be written there ({error.strerror or error});"
             " choose a folder that you may write to"
         ) from None
     return written
+
+
+def _move_all(source: Path, folder: Path) -> list[Path]:
+    """Move the files to the folder; it has a recipe only while all files are of one result."""
+    recipe = folder / "recipe.json"
+    recipe.unlink(missing_ok=True)
+    others = sorted(file for file in source.iterdir() if file.name != recipe.name)
+    written = [file.replace(folder / file.name) for file in others]
+    return sorted([*written, (source / recipe.name).replace(recipe)])
 
 
 def _write_all(
