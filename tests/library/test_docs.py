@@ -1,0 +1,136 @@
+"""What README and tutorial tell the reader to type runs, and what the pages name exists.
+
+Blocks of a page share one folder and one Python, in the order of the page; a block with a title is
+a file to write first.
+"""
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from qpi_kernel.cli import main
+from qpi_kernel.learn.build import ModelRecipe
+from qpi_kernel.learn.model import SHIPPED
+from qpi_kernel.settings import load, to_dict
+
+needs_model = pytest.mark.skipif(
+    not SHIPPED.is_file(), reason="the trained model is not part of this checkout"
+)
+ROOT = Path(__file__).parents[2]
+TUTORIAL = "docs/tutorial-own-material.md"
+BLOCK = re.compile(r'^```(\w+)(?: title="([\w.-]+)")?\n(.*?)^```', re.DOTALL | re.MULTILINE)
+# As many steps as a test has time for; nothing else of the recipe changes.
+SHORTER = {
+    r"_steps = \d+": "_steps = 1",
+    r"count = \d+": "count = 8",
+    r"\[training\]": "[training]\nbatch = 4",
+    r"\A": "calibration_batches = 1\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def text_of(page):
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page):
+    return BLOCK.findall(text_of(page))
+
+
+def run_commands(text, capsys):
+    for line in text.splitlines():
+        assert main(shlex.split(line)[1:]) == 0, capsys.readouterr().err
+
+
+@needs_model
+def test_the_python_of_the_readme_runs():
+    names = {}
+    for language, _, text in blocks("README.md"):
+        if language == "python":
+            exec(text, names)
+    assert names["assessment"].verdict in {"good", "doubtful", "untrusted"}
+    assert names["result"].kernel.dims == ("bias", "y", "x")
+    assert Path("result/kernel.tif").exists()
+
+
+@needs_model
+def test_the_command_line_of_the_readme_runs(capsys):
+    for _, _, text in blocks("README.md"):
+        if text.startswith("qpi-kernel"):
+            run_commands(text, capsys)
+    assert Path("again/kernel.tif").read_bytes() == Path("result/kernel.tif").read_bytes()
+
+
+@needs_model
+def test_the_tutorial_runs(capsys):
+    names = {}
+    for language, title, text in blocks(TUTORIAL):
+        if title:
+            for long, short in SHORTER.items() if language == "toml" else ():
+                text = re.sub(long, short, text)
+            Path(title).write_text(text, encoding="utf-8")
+        elif language == "python":
+            exec(text, names)
+        else:
+            run_commands(text, capsys)
+    shipped, own = map(float, re.findall(r"(0\.\d+)$", capsys.readouterr().out, re.MULTILINE))
+    # One step does not spoil what the model knew.
+    assert shipped > 0.9
+    assert own > 0.9
+
+
+def test_the_recipe_of_the_tutorial_is_the_one_in_configs(tmp_path):
+    (recipe,) = [text for _, title, text in blocks(TUTORIAL) if title == "fine-tune.toml"]
+    file = tmp_path / "fine-tune.toml"
+    file.write_text(recipe, encoding="utf-8")
+    assert to_dict(load(ModelRecipe, file)) == to_dict(
+        load(ModelRecipe, ROOT / "configs" / "fine-tune.toml")
+    )
+
+
+def test_the_table_of_checks_names_tests_that_exist():
+    page = text_of("docs/product-checks.md")
+    assert re.findall(r"^\| (\d+)", page, re.MULTILINE) == [str(i) for i in range(1, 26)]
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    functions = {
+        path: {
+            node.name for node in ast.parse(text_of(path)).body if isinstance(node, ast.FunctionDef)
+        }
+        for path, _ in named
+    }
+    assert [f"{path}::{name}" for path, name in named if name not in functions[path]] == []
+
+
+def test_the_data_card_lists_every_family_on_its_side():
+    from qpi_kernel.simulate.families import HELD_OUT, TRAINED
+
+    table = text_of("docs/data-card.md").split("## Families")[1].split("## Ranges")[0]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| ")][1:]
+    trained, held_out = (
+        {name.strip() for row in rows for name in row[column].split(",") if name.strip()}
+        for column in (2, 3)
+    )
+    assert trained == set(TRAINED)
+    assert held_out == set(HELD_OUT)
+
+
+def test_the_reasons_of_a_verdict_are_explained_with_their_borders():
+    from qpi_kernel import assessment
+
+    page = text_of("docs/when-not-to-trust.md")
+    for share in (assessment.SHARP, assessment.BLURRED, assessment.FITS, assessment.WRONG):
+        assert f"{share:.0%}".replace("%", " %") in page
+    for share in (assessment.REPEATED, assessment.COPIED, assessment.WHOLE, assessment.DECIDED):
+        assert f"{share:.0%}".replace("%", " %") in page
+    for number in (assessment.UNSURE, assessment.SURE, assessment.CHANCE):
+        assert f" {number:g}" in page
+    assert f"{assessment.CLEAN:g} times the noise" in page
+    assert f"{assessment.STRANGE:g} times further" in page
+    assert assessment.FEW == 4
