@@ -7,21 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import (
-    QLabel,
-    QProgressBar,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from napari_qpi_kernel.bridge import (
-    LayerData,
-    Map,
-    layer_attributes,
-    map_arguments,
-    show_y_up,
-)
+from napari_qpi_kernel.bridge import LayerData, Map, layer_attributes, map_arguments, show_y_up
 from napari_qpi_kernel.column import Column
+from napari_qpi_kernel.comparison_view import (
+    ComparisonView,
+    iter_compare_request,
+    iter_save_comparison,
+)
 from napari_qpi_kernel.extraction import (
     Outcome,
     Request,
@@ -36,11 +30,7 @@ from napari_qpi_kernel.extraction import (
 from napari_qpi_kernel.job import Job, report
 from napari_qpi_kernel.map_panel import MapPanel, extent_nm
 from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
-from napari_qpi_kernel.result_layers import (
-    add_prepared,
-    add_result,
-    fft_layer,
-)
+from napari_qpi_kernel.result_layers import add_prepared, add_result, fft_layer
 from napari_qpi_kernel.result_panel import ResultPanel
 from napari_qpi_kernel.scatterers_panel import ScatterersPanel
 from napari_qpi_kernel.settings_panel import SettingsPanel
@@ -91,11 +81,17 @@ class ExtractWidget(QWidget):
         self.results.folder_wanted.connect(self._export_folder)
         self.results.tiff_wanted.connect(self._export_tiff)
         self.results.points_wanted.connect(self._select_points)
+        self.results.compare.clicked.connect(self._compare)
         show_y_up(napari_viewer)
         napari_viewer.canvas.overlays.scale_bar.visible = True
         # The machine is looked at after the dock is drawn: torch takes seconds to import.
         QTimer.singleShot(MACHINE_DELAY_MS, self._look_at_machine)
         self._refresh()
+        from napari_qpi_kernel.state import Memory
+
+        self._memory = Memory(self.maps, self.scatterers, self.settings, self)
+        self._memory.told.connect(self.status.setText)
+        self._memory.follow()
 
     def _build(self) -> None:
         inside = QWidget()
@@ -133,6 +129,7 @@ class ExtractWidget(QWidget):
         self.settings.show_state(busy, reason, self.maps.problem())
         self.bar.setVisible(busy)
         self.results.setEnabled(not busy)
+        self.results.compare.setEnabled(not reason)
         self._gauge()
 
     def _gauge(self) -> None:
@@ -267,6 +264,19 @@ class ExtractWidget(QWidget):
 
     def _export_tiff(self, outcome: Outcome, path: str) -> None:
         self._run(iter_export_kernel(outcome, path), self.status.setText, "Exporting …")
+
+    def _compare(self) -> None:
+        self._start(self._request, iter_compare_request, self._on_compared, "Comparing …")
+
+    def _on_compared(self, trials: Any) -> None:
+        view = ComparisonView(trials, self.maps.shown_bias_mV)
+        view.folder_wanted.connect(self._save_comparison)
+        self._viewer.window.add_dock_widget(view, name="Compare methods", area="bottom")
+        self.status.setText(f"{len(trials)} methods on the same map and points, below it.")
+
+    def _save_comparison(self, trials: Any, bias_mV: Any, folder: str) -> None:
+        steps = iter_save_comparison(trials, bias_mV, folder)
+        self._run(steps, self.status.setText, "Exporting …")
 
     def _open_channel(self, path: str, channel: str) -> None:
         if self._job is None:

@@ -72,6 +72,11 @@ class SettingsForm(QWidget, Generic[T]):
         """Return the settings the form shows, with defaults for the fields it leaves out."""
         return from_dict(self._cls, self.values())
 
+    def show_values(self, values: Mapping[str, Any]) -> None:
+        """Show these values; fields that are not among them stay."""
+        for name in self.widgets.keys() & values.keys():
+            _write(self.widgets[name], values[name])
+
 
 def parameter_notes(cls: type) -> dict[str, str]:
     """Return what the docstring of a class says about each of its parameters, in one line each."""
@@ -119,3 +124,11 @@ def _read(widget: Any) -> Any:
         return widget.values()
     special = getattr(widget.native, "specialValueText", str)()
     return None if special and widget.value == widget.min else widget.value
+
+
+def _write(widget: Any, value: Any) -> None:
+    if isinstance(widget, SettingsForm):
+        widget.show_values(value)
+    else:
+        special = getattr(widget.native, "specialValueText", str)()
+        widget.value = widget.min if special and value is None else value

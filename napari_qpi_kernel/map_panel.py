@@ -185,9 +185,19 @@ class MapPanel(QGroupBox):
         self.channel_wanted.emit(self.layer.metadata[KEY]["path"], channel)
         self.refresh()
 
+    def show_region(self, region_nm: tuple[float, float, float, float]) -> None:
+        """Show a region (x0, y0, x1, y1) [nm] as a rectangle and choose it."""
+        x0, y0, x1, y1 = region_nm
+        self._add_regions([[y0, x0], [y0, x1], [y1, x1], [y1, x0]])
+
     def _draw_region(self) -> None:
+        self._add_regions().mode = "add_rectangle"
+
+    def _add_regions(self, corners: list[list[float]] | None = None) -> Any:
+        rectangles: Any = None if corners is None else [np.array(corners)]
         x0, _, x1, _ = extent_nm(self.layer)
         shapes = self._viewer.add_shapes(
+            rectangles,
             ndim=2,
             name=f"{self.layer.name} [region]",
             units=("nm", "nm"),
@@ -198,7 +208,7 @@ class MapPanel(QGroupBox):
             metadata={KEY: {"kind": "region"}},
         )
         self.regions.choose(shapes)
-        shapes.mode = "add_rectangle"
+        return shapes
 
     def _calibrate(self) -> None:
         try:

@@ -49,6 +49,10 @@ class ResultPanel(QGroupBox):
         self.folder.setToolTip("TIFF, .gsf, netCDF, CSV, figure, recipe and methods text")
         self.tiff = QPushButton("Export kernel TIFF…")
         self.tiff.setToolTip("float32, with pixel size and unit")
+        self.compare = QPushButton("Compare methods")
+        self.compare.setToolTip(
+            "Every method on this map, region and points: figures and numbers side by side"
+        )
         self.folder.clicked.connect(self._choose_folder)
         self.tiff.clicked.connect(self._choose_tiff)
         buttons = QWidget()
@@ -61,6 +65,7 @@ class ResultPanel(QGroupBox):
         form.addRow(self.verdict)
         form.addRow(self.all_numbers)
         form.addRow(buttons)
+        form.addRow(self.compare)
         self.refresh()
 
     @property

@@ -60,16 +60,17 @@ def result_figure(
     figure = Figure(figsize=(12.0, 7.6), layout=layout, facecolor="white")
     axes = figure.subplots(2, 3)
 
-    low, high = _limits(didv.values)
-    _map_panel(axes[0, 0], didv, "Map with scatterers", units, "gray", (low, high))
+    low, high = colour_range(didv.values)
+    map_panel(axes[0, 0], didv, "Map with scatterers", units, "gray", (low, high))
     xy = result.scatterers.xy_nm
     axes[0, 0].scatter(xy[:, 0], xy[:, 1], s=42, facecolors="none", edgecolors=MARK, lw=1.2)
-    swing = max(abs(v) for v in _limits(kernel.values))
-    _map_panel(axes[0, 1], kernel, "Kernel of one scatterer", units, "RdBu_r", (-swing, swing))
-    _fft_panel(axes[0, 2], kernel)
-    _map_panel(axes[1, 0], reconstruction, "Reconstruction", units, "gray", (low, high))
+    swing = max(abs(v) for v in colour_range(kernel.values))
+    map_panel(axes[0, 1], kernel, "Kernel of one scatterer", units, "RdBu_r", (-swing, swing))
+    fft = qspace.kernel_fft(kernel, pad=2)
+    fft_panel(axes[0, 2], fft, qspace.interesting_q(kernel), "Fourier transform of the kernel")
+    map_panel(axes[1, 0], reconstruction, "Reconstruction", units, "gray", (low, high))
     half = 0.5 * (high - low)
-    _map_panel(axes[1, 1], residual, "Residual", units, "gray", (-half, half))
+    map_panel(axes[1, 1], residual, "Residual", units, "gray", (-half, half))
     _ring_panel(axes[1, 2], kernel)
 
     count = len(result.scatterers)
@@ -108,7 +109,7 @@ def _source(didv: xr.DataArray) -> str:
     return f"{source}, " if source else ""
 
 
-def _limits(values: npt.NDArray[Any]) -> tuple[float, float]:
+def colour_range(values: npt.NDArray[Any]) -> tuple[float, float]:
     """Return a colour range that the cores of the scatterers do not set."""
     finite = values[np.isfinite(values)].astype(float)
     if not finite.size:
@@ -117,14 +118,17 @@ def _limits(values: npt.NDArray[Any]) -> tuple[float, float]:
     return (float(low), float(high)) if high > low else (float(low) - 0.5, float(low) + 0.5)
 
 
-def _map_panel(
+def map_panel(
     axes: Axes,
     field: xr.DataArray,
     title: str,
     units: str,
     cmap: str,
     limits: tuple[float, float],
+    *,
+    colour_bar: bool = True,
 ) -> None:
+    """Draw the first bias of a map in nm, y upwards, with a scale bar."""
     dy, dx = pixel_nm(field)
     y, x = field["y"].values, field["x"].values
     extent = (x[0] - dx / 2, x[-1] + dx / 2, y[0] - dy / 2, y[-1] + dy / 2)
@@ -139,14 +143,16 @@ def _map_panel(
     )
     axes.autoscale(False)
     axes.set_facecolor("#dddddd")
-    _finish_image(axes, image, title, f"{quantity(units)} ({units})", field.values)
+    label = f"{quantity(units)} ({units})" if colour_bar else ""
+    _finish_image(axes, image, title, label, field.values)
     _scale_bar(axes, "nm")
 
 
-def _fft_panel(axes: Axes, kernel: xr.DataArray) -> None:
-    fft = qspace.kernel_fft(kernel, pad=2)
-    reach = qspace.interesting_q(kernel)
-    fft = fft.sel(qy=slice(-reach, reach), qx=slice(-reach, reach))
+def fft_panel(
+    axes: Axes, fft: xr.DataArray, reach_per_nm: float, title: str, *, colour_bar: bool = True
+) -> None:
+    """Draw log10 |F| of the first bias up to a |q| [1/nm] along both axes."""
+    fft = fft.sel(qy=slice(-reach_per_nm, reach_per_nm), qx=slice(-reach_per_nm, reach_per_nm))
     with np.errstate(divide="ignore"):
         power = np.log10(np.abs(fft.values[0]))
     qy, qx = fft["qy"].values, fft["qx"].values
@@ -167,9 +173,8 @@ def _fft_panel(axes: Axes, kernel: xr.DataArray) -> None:
         vmax=max(high, low + 1e-3),
     )
     units = _pretty(fft.attrs["units"])
-    _finish_image(
-        axes, image, "Fourier transform of the kernel", f"log$_{{10}}$ |F| ({units})", power
-    )
+    label = f"log$_{{10}}$ |F| ({units})" if colour_bar else ""
+    _finish_image(axes, image, title, label, power)
     _scale_bar(axes, "1/nm")
 
 
@@ -206,6 +211,8 @@ def _finish_image(
     axes.set_title(title, fontsize=11)
     axes.set_xticks([])
     axes.set_yticks([])
+    if not label:
+        return
     low, high = image.get_clim()
     below, above = np.nanmin(values) < low, np.nanmax(values) > high
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(

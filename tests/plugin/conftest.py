@@ -66,6 +66,14 @@ def open_dock(qtbot):
 
 
 @pytest.fixture(autouse=True)
+def data_folder(tmp_path, monkeypatch):
+    """Keep the state of the docks in a folder of the test's own."""
+    folder = tmp_path / "user data"
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
 def threads_end():
     """Let no thread of one test reach into the next."""
     yield

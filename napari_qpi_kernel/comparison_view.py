@@ -1,0 +1,93 @@
+"""The methods side by side: kernels and transforms in a row, one table of the same numbers."""
+
+from typing import Any
+
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_qpi_kernel.extraction import Request
+from qpi_kernel.progress import Progress, Steps
+
+HEADINGS = {
+    "method": ("Method", "How the kernel was extracted"),
+    "verdict": ("Verdict", "How far to trust it"),
+    "half_agreement": ("Agreement", "Similarity of the kernels of two halves of the map, 0 to 1"),
+    "explained_structure": ("Explained", "Share of the structure in the map, 0 to 1"),
+    "spread_over_kernel": ("Spread", "Error bars over the kernel outside the core"),
+    "residual_over_noise": ("Residual", "Over white noise"),
+    "seconds": ("Seconds", "On the clock [s]"),
+}
+SMALLEST_PX = (640, 300)
+
+
+class ComparisonView(QWidget):
+    """What `iter_compare_request` returned, with a button that saves it."""
+
+    folder_wanted = Signal(object, object, str)
+
+    def __init__(self, trials: Any, bias_mV: float | None) -> None:
+        super().__init__()
+        from qpi_kernel.comparison import comparison_figure, comparison_table
+
+        self._trials, self._bias_mV = trials, bias_mV
+        figure = comparison_figure(trials, bias_mV)
+        canvas: Any = FigureCanvasQTAgg(figure)  # type: ignore[no-untyped-call]
+        canvas.setMinimumSize(*SMALLEST_PX)
+        canvas.setToolTip("Map and kernels [nm]; below, their transforms, log10 |F| [1/nm]")
+        rows = comparison_table(trials)
+        self.table = QTableWidget(len(rows), len(HEADINGS))
+        for column, (name, (heading, note)) in enumerate(HEADINGS.items()):
+            item = QTableWidgetItem(heading)
+            item.setToolTip(note)
+            self.table.setHorizontalHeaderItem(column, item)
+            for row, values in enumerate(rows):
+                value = values[name]
+                text = value if isinstance(value, str) else f"{value:.2f}"
+                cell = QTableWidgetItem("–" if text == "nan" else text)
+                cell.setFlags(Qt.ItemIsEnabled | Qt.ItemIsSelectable)
+                cell.setToolTip(text if name == "verdict" else note)
+                self.table.setItem(row, column, cell)
+        self.table.verticalHeader().hide()
+        self.table.resizeColumnsToContents()
+        self.save = QPushButton("Save figure and table…")
+        self.save.setToolTip("comparison.png and comparison.csv in a folder of your choice")
+        self.save.clicked.connect(self._choose_folder)
+        beside = QVBoxLayout()
+        beside.addWidget(self.table)
+        beside.addWidget(self.save)
+        row_layout = QHBoxLayout(self)
+        row_layout.addWidget(canvas, 3)
+        row_layout.addLayout(beside, 2)
+
+    def _choose_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Save the comparison into a folder")
+        if folder:
+            self.folder_wanted.emit(self._trials, self._bias_mV, folder)
+
+
+def iter_compare_request(request: Request) -> Steps[Any]:
+    """Extract with every method what was asked for, from the same scatterers."""
+    yield Progress(0.0, "preparing the map")
+    from qpi_kernel.comparison import iter_compare
+
+    didv = request.region(request.prepared())
+    return (yield from iter_compare(didv, request.scatterers, request.settings, request.device))
+
+
+def iter_save_comparison(trials: Any, bias_mV: float | None, folder: str) -> Steps[str]:
+    """Write figure and table of a comparison and say so."""
+    yield Progress(0.1, "writing the comparison")
+    from qpi_kernel.comparison import save_comparison
+
+    return (
+        f"comparison.png and comparison.csv written to {save_comparison(trials, folder, bias_mV)}"
+    )

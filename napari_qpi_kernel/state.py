@@ -1,0 +1,163 @@
+"""What the user chose for a file: kept in the user's data folder, back when the file is opened."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_qpi_kernel.bridge import KEY
+from napari_qpi_kernel.map_panel import MapPanel
+from napari_qpi_kernel.scatterers_panel import ScatterersPanel
+from napari_qpi_kernel.settings_panel import SettingsPanel
+from qpi_kernel.errors import QpiError
+from qpi_kernel.extract.settings import ExtractSettings
+from qpi_kernel.preprocess.settings import PrepareSettings
+from qpi_kernel.scatterers import Scatterers
+from qpi_kernel.settings import load, save, settings, to_dict
+
+DEBOUNCE_MS = 400
+
+
+@settings
+class DockState:
+    """What the dock "Extract kernel" shows for a file.
+
+    Parameters
+    ----------
+    region_nm : (x0, y0, x1, y1) or None
+        Region [nm]; None for the whole map.
+    xy_nm : pairs of float, or None
+        Positions of the scatterers [nm]; None lets the extraction find them.
+    weight, species, confidence : float, int and float
+        One for each scatterer; see `Scatterers`.
+    extract, prepare : ExtractSettings, PrepareSettings
+        Settings of these stages.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute.
+    """
+
+    region_nm: tuple[float, float, float, float] | None = None
+    xy_nm: tuple[tuple[float, float], ...] | None = None
+    weight: tuple[float, ...] = ()
+    species: tuple[int, ...] = ()
+    confidence: tuple[float, ...] = ()
+    extract: ExtractSettings = Field(default_factory=ExtractSettings)
+    prepare: PrepareSettings = Field(default_factory=PrepareSettings)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class Memory(QObject):
+    """Keeps what the dock shows for the file of its map, and shows it again with that file.
+
+    A file is known by its sha256, wherever it lies; nothing is ever written beside it.
+
+    Parameters
+    ----------
+    maps, scatterers, choices
+        The parts of the dock.
+    parent : QObject
+        The dock.
+    """
+
+    told = Signal(str)
+
+    def __init__(
+        self,
+        maps: MapPanel,
+        scatterers: ScatterersPanel,
+        choices: SettingsPanel,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._maps, self._scatterers, self._choices = maps, scatterers, choices
+        self._file = ""
+        self._known: set[str] = set()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DEBOUNCE_MS)
+        self._timer.timeout.connect(self._save)
+        maps.changed.connect(self.follow)
+        for part in (scatterers, choices):
+            part.changed.connect(self._timer.start)
+        choices.device.currentIndexChanged.connect(lambda _: self._timer.start())
+
+    def follow(self) -> None:
+        """Show what is kept for the file of the map, the first time it is chosen."""
+        file = _file_of(self._maps.layer)
+        if file == self._file:
+            self._timer.start()
+            return
+        # Another map: what the dock shows was chosen for the one before.
+        self._file = file
+        self._timer.stop()
+        if file and file not in self._known:
+            self._known.add(file)
+            self._restore()
+
+    def _restore(self) -> None:
+        path = state_path(self._file)
+        if not path.exists():
+            return
+        try:
+            state = load(DockState, path)
+            points = None if state.xy_nm is None else _scatterers(state)
+        except QpiError:
+            self.told.emit(
+                f"What was kept for {self._maps.layer.name} cannot be read and is left aside."
+            )
+            return
+        if state.region_nm is not None:
+            self._maps.show_region(state.region_nm)
+        if points is not None:
+            self._scatterers.add(points)
+        for form, values in (
+            (self._choices.form, state.extract),
+            (self._choices.more, state.extract),
+            (self._choices.prepare, state.prepare),
+        ):
+            form.show_values(to_dict(values))
+        self._choices.device.setCurrentText(state.device)
+        self.told.emit(f"Region, points and settings of {self._maps.layer.name} are back.")
+
+    def _save(self) -> None:
+        if not self._file:
+            return
+        try:
+            path = state_path(self._file)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save(self._state(), path)
+        except (QpiError, OSError) as error:
+            # Half a drawn shape, or a full disk: the work goes on without it.
+            self.told.emit(f"Region, points and settings are not kept: {error}")
+
+    def _state(self) -> DockState:
+        points: Any = self._scatterers.scatterers()
+        columns = {}
+        if points is not None:
+            names = ("xy_nm", "weight", "species", "confidence")
+            columns = {name: getattr(points, name).tolist() for name in names}
+        return DockState(
+            region_nm=self._maps.region_nm,
+            extract=self._choices.value(),
+            prepare=self._choices.prepare.value(),
+            device=self._choices.device.currentText(),
+            **columns,
+        )
+
+
+def state_path(sha256: str) -> Path:
+    """Return where the state of a file is kept, in the user's data folder."""
+    return platformdirs.user_data_path("napari-qpi-kernel") / "state" / f"{sha256}.json"
+
+
+def _file_of(layer: Any) -> str:
+    """Return the sha256 of the file of a layer, "" if it comes from none."""
+    facts = {} if layer is None else layer.metadata.get(KEY, {})
+    return str(facts.get("attrs", {}).get("sha256", ""))
+
+
+def _scatterers(state: DockState) -> Scatterers:
+    columns = {name: getattr(state, name) or None for name in ("weight", "species", "confidence")}
+    return Scatterers(state.xy_nm, **columns)  # type: ignore[arg-type]
