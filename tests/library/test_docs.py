@@ -9,12 +9,21 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from qpi_kernel import read
 from qpi_kernel.cli import main
+from qpi_kernel.extract.normal_equations import normal_equations
 from qpi_kernel.learn.build import ModelRecipe
 from qpi_kernel.learn.model import SHIPPED
+from qpi_kernel.maps import pixel_nm
+from qpi_kernel.progress import drain
+from qpi_kernel.qspace import ring_radius
+from qpi_kernel.read import select_didv
 from qpi_kernel.settings import load, to_dict
+from qpi_kernel.simulate import simulate_kernel
 
 needs_model = pytest.mark.skipif(
     not SHIPPED.is_file(), reason="the trained model is not part of this checkout"
@@ -134,3 +143,47 @@ def test_the_reasons_of_a_verdict_are_explained_with_their_borders():
     assert f"{assessment.CLEAN:g} times the noise" in page
     assert f"{assessment.STRANGE:g} times further" in page
     assert assessment.FEW == 4
+
+
+def test_the_format_of_the_contributors_page_reads(monkeypatch):
+    format_, _, _ = (
+        text for language, _, text in blocks("CONTRIBUTING.md") if language == "python"
+    )
+    names = {"__name__": "grey_table"}
+    exec(format_, names)
+    monkeypatch.setattr(read, "READERS", (names["READER"], *read.READERS))
+    file = Path("map.grey")
+    file.write_text("GREY 3 2 6.0 4.0 -12.5\n1\n2\n3\n4\n5\n6\n")
+    didv = select_didv(read.read_file(file))
+    np.testing.assert_array_equal(didv.values[0], [[4, 5, 6], [1, 2, 3]])
+    assert pixel_nm(didv) == pytest.approx((2.0, 2.0))
+    assert didv["bias"].item() == -12.5
+    file.write_text("GREY 3 2 6.0 4.0 -12.5\n1\n")
+    with pytest.raises(read.ReadError, match="and 1 values; save it again"):
+        read.read_file(file)
+
+
+def test_the_material_of_the_contributors_page_shows_its_ring():
+    _, entry, _ = (text for language, _, text in blocks("CONTRIBUTING.md") if language == "python")
+    names = {}
+    exec(entry, names)
+    axis = 0.1 * np.arange(-64, 65)
+    kernel = simulate_kernel(names["material"], bias_mV=[0.0], y_nm=axis, x_nm=axis)
+    one_bin = 2 * np.pi / 12.9
+    assert ring_radius(kernel)[0] == pytest.approx(names["material"].ring_q(0.0), abs=one_bin)
+
+
+def test_the_method_of_the_contributors_page_finds_a_kernel():
+    _, _, method = (text for language, _, text in blocks("CONTRIBUTING.md") if language == "python")
+    names = {}
+    exec(method, names)
+    draw = torch.Generator().manual_seed(0)
+    places, weights = 48 * torch.rand(10, 2, generator=draw), torch.ones(10)
+    axis = torch.arange(17.0) - 8
+    r = torch.hypot(axis[:, None], axis[None, :]) + 1
+    true = (torch.cos(r) / r)[None, None]
+    mask = torch.ones(48, 48)
+    empty = normal_equations(torch.zeros(1, 48, 48), mask, 17, places, weights, 0)
+    problem = normal_equations(empty.forward(true), mask, 17, places, weights, 0)
+    found = drain(names["tikhonov"](problem, 1e-3))
+    assert torch.linalg.norm(found - true) < 0.1 * torch.linalg.norm(true)
