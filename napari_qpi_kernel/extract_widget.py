@@ -272,7 +272,7 @@ class ExtractWidget(QWidget):
         view = ComparisonView(trials, self.maps.shown_bias_mV)
         view.folder_wanted.connect(self._save_comparison)
         self._viewer.window.add_dock_widget(view, name="Compare methods", area="bottom")
-        self.status.setText(f"{len(trials)} methods on the same map and points, below it.")
+        self.status.setText(f"{len(trials)} methods on the same map; they are compared below it.")
 
     def _save_comparison(self, trials: Any, bias_mV: Any, folder: str) -> None:
         steps = iter_save_comparison(trials, bias_mV, folder)

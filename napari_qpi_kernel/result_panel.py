@@ -51,7 +51,7 @@ class ResultPanel(QGroupBox):
         self.tiff.setToolTip("float32, with pixel size and unit")
         self.compare = QPushButton("Compare methods")
         self.compare.setToolTip(
-            "Every method on this map, region and points: figures and numbers side by side"
+            "Every method on this map, region and points; sbd finds its own points"
         )
         self.folder.clicked.connect(self._choose_folder)
         self.tiff.clicked.connect(self._choose_tiff)
