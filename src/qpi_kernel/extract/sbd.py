@@ -13,28 +13,29 @@ the map, so that scatterers outside count; the solver is our own. What remains t
 scatterers is that of every method.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from skimage.feature import peak_local_max
 from torch import Tensor
 
-from qpi_kernel.convolution import (
-    Geometry,
-    activation_spectrum,
-    convolve,
-    correlate,
-    kernel_spectrum,
-    map_spectrum,
-)
+from qpi_kernel.convolution import Geometry, activation_spectrum
 from qpi_kernel.errors import QpiError
-from qpi_kernel.extract.grids import MODEL_WINDOW, Grid, noise_level
+from qpi_kernel.extract.grids import Grid, noise_level
 from qpi_kernel.extract.normal_equations import NormalEquations
-from qpi_kernel.extract.posterior import conjugate_gradients
-from qpi_kernel.learn.statistics import radial_weight
+from qpi_kernel.extract.sparse_coding import (
+    Guess,
+    fit_kernels,
+    misfit,
+    objective,
+    response,
+    solve_activations,
+    solve_kernels,
+    unit_norm,
+)
 from qpi_kernel.locate import NOTHING_FOUND
-from qpi_kernel.progress import Progress, Steps, drain
+from qpi_kernel.progress import Progress, Steps
 from qpi_kernel.scatterers import Scatterers
 
 # The slices of a stack are mixed to so few that hold most of its signal.
@@ -45,21 +46,10 @@ STAGES = ((16, 5, 12), (8, 3, 15), (4, 3, 20), (1, 4, 40))
 # smaller one would fit noise, but with the kernel held it finds more of the scatterers.
 FIRST_SHARE, LAST_LAMBDA = 0.5, 2.0
 HELD_LAMBDAS, HELD_STEPS, HELD_ROUNDS = (2.0, 1.4, 1.0), 60, 2
-# Steps towards the kernel for given activations: a few on the way, more at the end.
-KERNEL_STEPS, LAST_KERNEL_STEPS = 4, 10
+# Steps towards the kernel of known scatterers.
+LAST_KERNEL_STEPS = 10
 # A scatterer has at least this share of the typical weight.
 LEAST_SHARE = 0.25
-
-
-@dataclass(frozen=True)
-class _Guess:
-    """Kernels (start, component, K, K) of norm 1 and activations (start, *canvas)."""
-
-    kernel: Tensor
-    activation: Tensor
-
-    def only(self, chosen: Tensor) -> "_Guess":
-        return _Guess(self.kernel[chosen], self.activation[chosen])
 
 
 def iter_sbd(grid: Grid, background_degree: int, generator: torch.Generator) -> Steps[Scatterers]:
@@ -89,20 +79,20 @@ def iter_sbd(grid: Grid, background_degree: int, generator: torch.Generator) -> 
     problem = whitened.problem(Scatterers(np.zeros((0, 2))), background_degree)
     problem = replace(problem, field=problem.project(problem.field))
     guess = _starts(problem, generator)
-    strongest = _response(problem.geometry, guess.kernel, problem.field).amax((-2, -1))
+    strongest = response(problem.geometry, guess.kernel, problem.field).amax((-2, -1))
     total = sum(count for _, count, _ in STAGES)
     sought = FIRST_SHARE * strongest.clamp(min=LAST_LAMBDA / FIRST_SHARE)
     fall = (LAST_LAMBDA / sought) ** (1 / max(total - 1, 1))
     done = 0
     for starts, count, steps in STAGES:
         if starts < len(sought):
-            best = torch.argsort(_objective(problem, guess, sought.median()))[:starts]
+            best = torch.argsort(objective(problem, guess, sought.median()))[:starts]
             guess, sought, fall = guess.only(best), sought[best], fall[best]
         for _ in range(count):
             # What the noise level does not tell (rows, patterns) would be fitted by small ripples.
-            penalty = torch.maximum(sought, LAST_LAMBDA * _misfit(problem, guess))
-            activation = _activated(problem, guess, penalty, steps)
-            guess = _solved(problem, guess.kernel, activation)
+            penalty = torch.maximum(sought, LAST_LAMBDA * misfit(problem, guess))
+            activation = solve_activations(problem, guess, penalty, steps)
+            guess = solve_kernels(problem, guess.kernel, activation)
             sought = sought * fall
             done += 1
             yield Progress(done / (total + HELD_ROUNDS), "sparse blind deconvolution")
@@ -132,7 +122,7 @@ def _components(grid: Grid) -> Tensor:
     return torch.einsum("bc,byx->cyx", mixtures[:, -COMPONENTS:].to(field.dtype), field)
 
 
-def _starts(problem: NormalEquations, generator: torch.Generator) -> _Guess:
+def _starts(problem: NormalEquations, generator: torch.Generator) -> Guess:
     """Cut kernels out of the map: half of them where it is strongest, half of them anywhere."""
     geometry, field = problem.geometry, problem.field
     starts, half = STAGES[0][0], geometry.half
@@ -148,92 +138,7 @@ def _starts(problem: NormalEquations, generator: torch.Generator) -> _Guess:
     axis = torch.linspace(-1, 1, geometry.window + 2, device=field.device)[1:-1]
     taper = torch.cos(torch.pi / 2 * axis)
     nothing = torch.zeros(starts, *geometry.canvas, device=field.device)
-    return _Guess(_normed(patches * taper[:, None] * taper[None, :]), nothing)
-
-
-def _normed(kernel: Tensor) -> Tensor:
-    return kernel / kernel.square().sum((-3, -2, -1), keepdim=True).sqrt().clamp(min=1e-20)
-
-
-def _response(geometry: Geometry, kernel: Tensor, field: Tensor) -> Tensor:
-    """Return the matched filter of each kernel on the canvas, (start, *canvas)."""
-    hits = (kernel_spectrum(geometry, kernel).conj() * map_spectrum(geometry, field)).sum(-3)
-    response: Tensor = torch.fft.irfft2(hits, s=geometry.canvas)
-    return response
-
-
-def _rest(problem: NormalEquations, guess: _Guess) -> Tensor:
-    """Return what the guesses leave unexplained, (start, component, height, width)."""
-    spectrum = torch.fft.rfft2(guess.activation)[:, None]
-    waves = convolve(problem.geometry, spectrum, guess.kernel)
-    return problem.field - problem.project(waves)
-
-
-def _objective(problem: NormalEquations, guess: _Guess, penalty: Tensor) -> Tensor:
-    misfit = _rest(problem, guess).square().sum((-3, -2, -1)) / 2
-    return misfit + penalty * guess.activation.sum((-2, -1))
-
-
-def _misfit(problem: NormalEquations, guess: _Guess) -> Tensor:
-    """Return the residual over the noise, at least 1, of each start."""
-    pixels = problem.mask.sum() * len(problem.field)
-    power = _rest(problem, guess).square().sum((-3, -2, -1)) / pixels
-    return power.sqrt().clamp(min=1.0)
-
-
-def _activated(problem: NormalEquations, guess: _Guess, penalty: Tensor, steps: int) -> Tensor:
-    """Return better activations for the kernels, by FISTA that starts anew where it overshoots."""
-    geometry = problem.geometry
-    transfer = kernel_spectrum(geometry, guess.kernel)
-    largest = transfer.abs().square().sum(1).amax((-2, -1))[:, None, None]
-    threshold = penalty[:, None, None] / largest
-    here = ahead = guess.activation
-    momentum = torch.ones_like(largest)
-    for _ in range(steps):
-        rest = _rest(problem, _Guess(guess.kernel, ahead))
-        hits = (transfer.conj() * map_spectrum(geometry, rest)).sum(1)
-        gradient = torch.fft.irfft2(hits, s=geometry.canvas)
-        after = (ahead + gradient / largest - threshold).clamp(min=0)
-        step = after - here
-        overshot = ((ahead - after) * step).sum((-2, -1), keepdim=True) > 0
-        momentum = torch.where(overshot, torch.ones_like(momentum), momentum)
-        faster = (1 + (1 + 4 * momentum.square()).sqrt()) / 2
-        ahead = after + (momentum - 1) / faster * step
-        here, momentum = after, faster
-    return here
-
-
-def _solved(problem: NormalEquations, kernel: Tensor, activation: Tensor) -> _Guess:
-    """Return the kernels for given activations; activations take up the norm."""
-    spectrum = torch.fft.rfft2(activation)[:, None]
-    power = activation.square().sum((-2, -1))
-    found = _least_squares(problem, kernel, spectrum, power, KERNEL_STEPS)
-    size = found.square().sum((-3, -2, -1)).sqrt()
-    # A start whose activations are all zero yet keeps its kernel for a smaller lambda.
-    alive = (power > 0) & (size > 0)
-    kernel = torch.where(alive[:, None, None, None], _normed(found), kernel)
-    return _Guess(kernel, activation * torch.where(alive, size, 1.0)[:, None, None])
-
-
-def _least_squares(
-    problem: NormalEquations, kernel: Tensor, spectrum: Tensor, power: Tensor, steps: int
-) -> Tensor:
-    """Improve kernels for activations of given spectrum and sum of squares, by a few steps.
-
-    rho falls with distance as ripples do and has the size at which the kernel explains the map.
-    """
-    geometry = problem.geometry
-    weight = radial_weight(geometry.window, MODEL_WINDOW / geometry.window, kernel.device)
-    energy = problem.field.square().sum((-2, -1)) / weight.pow(-2).sum()
-    rho = (energy / power[:, None].clamp(min=1e-6)).sqrt()[..., None, None] / weight
-
-    def apply(whitened: Tensor) -> Tensor:
-        seen = problem.project(convolve(geometry, spectrum, rho * whitened))
-        return whitened + rho * correlate(geometry, spectrum, seen)
-
-    start = kernel / rho
-    rhs = rho * correlate(geometry, spectrum, problem.field) - apply(start)
-    return rho * (start + drain(conjugate_gradients(apply, rhs, steps, 1e-4)))
+    return Guess(unit_norm(patches * taper[:, None] * taper[None, :]), nothing)
 
 
 def _off_centre(geometry: Geometry, kernel: Tensor) -> Tensor:
@@ -249,7 +154,7 @@ def _off_centre(geometry: Geometry, kernel: Tensor) -> Tensor:
     return twice / 2 - geometry.half
 
 
-def _recentred(geometry: Geometry, guess: _Guess) -> _Guess:
+def _recentred(geometry: Geometry, guess: Guess) -> Guess:
     """Move kernels by whole pixels to their centre, and activations the other way."""
     window = geometry.window
     kernels, activations = [], []
@@ -261,14 +166,14 @@ def _recentred(geometry: Geometry, guess: _Guess) -> _Guess:
         moved = torch.roll(wide, (-row, -column), (-2, -1))
         kernels.append(moved[:, window : 2 * window, window : 2 * window])
         activations.append(torch.roll(activation, (row, column), (-2, -1)))
-    return _Guess(_normed(torch.stack(kernels)), torch.stack(activations))
+    return Guess(unit_norm(torch.stack(kernels)), torch.stack(activations))
 
 
-def _scatterers(problem: NormalEquations, guess: _Guess) -> tuple[Tensor, Tensor]:
+def _scatterers(problem: NormalEquations, guess: Guess) -> tuple[Tensor, Tensor]:
     """Return the scatterers for the kernel of the first start: (n, 2) [px] and weights (n,)."""
     for penalty in HELD_LAMBDAS:
-        last = penalty * _misfit(problem, guess)
-        guess = replace(guess, activation=_activated(problem, guess, last, HELD_STEPS))
+        last = penalty * misfit(problem, guess)
+        guess = replace(guess, activation=solve_activations(problem, guess, last, HELD_STEPS))
     geometry, half = problem.geometry, problem.geometry.half
     rolled = torch.roll(guess.activation[0], (half, half), (-2, -1))
     active = rolled[: geometry.height + 2 * half, : geometry.width + 2 * half]
@@ -292,8 +197,8 @@ def _scatterers(problem: NormalEquations, guess: _Guess) -> tuple[Tensor, Tensor
     return places[keep], weights[keep]
 
 
-def _debiased(problem: NormalEquations, guess: _Guess, places: Tensor, weights: Tensor) -> _Guess:
+def _debiased(problem: NormalEquations, guess: Guess, places: Tensor, weights: Tensor) -> Guess:
     spectrum = activation_spectrum(problem.geometry, places, weights)[None, None]
     power = weights.square().sum()[None]
-    found = _least_squares(problem, guess.kernel, spectrum, power, LAST_KERNEL_STEPS)
-    return replace(guess, kernel=_normed(found))
+    found = fit_kernels(problem, guess.kernel, spectrum, power, LAST_KERNEL_STEPS)
+    return replace(guess, kernel=unit_norm(found))
