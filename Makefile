@@ -46,7 +46,7 @@ test-library: VENV = .venv-library
 test-library: .venv-library/.library-test
 	! $(BIN)/python -c "import napari" 2>/dev/null
 	! $(BIN)/python -c "import qtpy" 2>/dev/null
-	$(BIN)/python -m pytest tests/library src
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile tests/library src
 	$(BIN)/qpi-kernel materials
 
 docs: $(VENV)/.docs

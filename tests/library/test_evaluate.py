@@ -141,4 +141,4 @@ def test_models_names_what_is_installed(capsys):
     assert main(["models"]) == 0
     printed = capsys.readouterr().out
     assert "qpi-kernel-v2" in printed
-    assert "rashba, triangular" in printed
+    assert "held out  rashba, rashba_hole, triangular" in printed

@@ -37,7 +37,7 @@ def reciprocal_lattice(
 
     Examples
     --------
-    >>> reciprocal_lattice(0.25).round(3).tolist()
+    >>> (reciprocal_lattice(0.25).round(3) + 0.0).tolist()
     [[25.133, 0.0], [0.0, 25.133]]
     """
     lengths = np.array([a_nm, a_nm if b_nm is None else b_nm], dtype=float)
