@@ -23,6 +23,7 @@ from qpi_kernel.preprocess import Companions, PrepareSettings, prepare
 from qpi_kernel.progress import Progress, Steps, drain, scaled
 from qpi_kernel.read import read_file, select_didv, select_topography, sha256_of
 from qpi_kernel.read.companions import select_backward, select_current
+from qpi_kernel.read.zarr_store import description
 from qpi_kernel.scatterers import Scatterers, load_scatterers
 from qpi_kernel.settings import from_dict, settings, to_dict
 
@@ -294,7 +295,8 @@ def find_input(recipe: Mapping[str, Any], path: Path, *, anyway: bool = False) -
     name = str(entry["file"])
     places = (path.parent / str(entry.get("path", name)), path.parent / name, Path(name))
     for place in places:
-        if place.exists():
+        # Not what never ends, such as a device or a disk.
+        if place.is_file() or (place.is_dir() and description(place)):
             if anyway or sha256_of(place) == entry.get("sha256"):
                 return place
             raise QpiError(

@@ -168,12 +168,14 @@ def _load(path: Path, changed: int, device: str) -> Model:
         raise QpiError(f"{path}: the model has no finder of scatterers; train it again from there")
     try:
         recipe = card["training"]
-        decoder = Decoder(recipe["vae_width"], 2)
-        aligner = Aligner(CHANNELS, SCALARS, recipe["aligner_width"])
-        decoder.load_state_dict(_part(tensors, "decoder."))
-        aligner.load_state_dict(_part(tensors, "aligner."))
-        finder = Finder(recipe["finder_width"])
-        finder.load_state_dict(_part(tensors, "finder."))
+        # The widths are claims of the file: no memory for them before they fit its tensors.
+        with torch.device("meta"):
+            decoder = Decoder(recipe["vae_width"], 2)
+            aligner = Aligner(CHANNELS, SCALARS, recipe["aligner_width"])
+            finder = Finder(recipe["finder_width"])
+        decoder.load_state_dict(_part(tensors, "decoder."), assign=True)
+        aligner.load_state_dict(_part(tensors, "aligner."), assign=True)
+        finder.load_state_dict(_part(tensors, "finder."), assign=True)
         noise_bins, error_spectrum = tensors["noise_bins"], tensors["error_spectrum"]
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise QpiError(f"{path}: the model cannot be loaded ({error})") from None
@@ -191,7 +193,8 @@ def _load(path: Path, changed: int, device: str) -> Model:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         with safe_open(path, "pt") as stream:
             header = stream.metadata() or {}
             tensors = {name: stream.get_tensor(name).float() for name in stream.keys()}  # noqa: SIM118  # not a dict
