@@ -165,7 +165,7 @@ def batches(folder: Path) -> Trial:
     @contextmanager
     def here(*_: object) -> Iterator[Client]:
         threads = {"processes": False, "n_workers": 1, "threads_per_worker": 1}
-        with Client(**threads, dashboard_address=None, set_as_default=False) as client:
+        with Client(**threads, dashboard_address="127.0.0.1:0", set_as_default=False) as client:
             yield client
 
     def work(target: Path) -> None:
@@ -191,8 +191,8 @@ def batches(folder: Path) -> Trial:
 
 
 def banks(folder: Path) -> Trial:
-    """A bank of eight chunks."""
-    recipe = BankSettings(families=("parabolic",), count=512, size=64)
+    """A bank of four chunks."""
+    recipe = BankSettings(families=("parabolic",), count=256, size=64)
     truth = load_bank(drain(iter_make_bank(recipe, folder / "truth")))[0]
 
     def loaded(target: Path) -> np.ndarray | None:
@@ -208,7 +208,7 @@ def banks(folder: Path) -> Trial:
     def work(target: Path) -> None:
         drain(iter_make_bank(recipe, target))
 
-    return Trial(work, check, lambda target: loaded(target) is not None, 120)
+    return Trial(work, check, lambda target: loaded(target) is not None, 60)
 
 
 def trainings(folder: Path) -> Trial:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.files import replacing
+from qpi_kernel.files import reason_of, replacing
 from qpi_kernel.pipeline import PipelineResult, PipelineSettings, iter_run, plan
 from qpi_kernel.progress import Progress, Steps, drain, scaled
 from qpi_kernel.read import read_file, select_didv, sha256_of
 from qpi_kernel.recipes import export_run, identity, load_recipe
 from qpi_kernel.scatterers import Scatterers, load_scatterers
-from qpi_kernel.workers import answers, choose_gpu, connected
+from qpi_kernel.workers import answers, connected
 
 # dask is an extra: without it everything but a batch works.
 if TYPE_CHECKING:
@@ -234,7 +234,6 @@ def _extract(
     path: Path, settings: PipelineSettings, scatterers: Scatterers | None, folder: Path
 ) -> BatchItem:
     """Make one item in a worker, with a log of its own."""
-    choose_gpu()
     start = time.monotonic()
     log = folder.parent / "logs" / f"{folder.name}.log"
     try:
@@ -253,7 +252,7 @@ def _extract(
                 # What a worker raises must be known where the batch was called.
                 raise QpiError(f"unexpected {type(error).__name__}: {error}; see {log}") from None
     except OSError as error:
-        raise QpiError(f"{log}: cannot be written ({error.strerror or error})") from None
+        raise QpiError(f"{log}: cannot be written ({reason_of(error)})") from None
 
 
 def _noted(steps: Steps[PipelineResult], stream: Any) -> Steps[PipelineResult]:

@@ -71,3 +71,9 @@ def alone(folder: Path, patience_s: float = 600.0) -> Iterator[None]:
             # removes it with the lock.
             with suppress(OSError):
                 lock.unlink()
+
+
+def reason_of(error: OSError) -> str:
+    """Return why a file cannot be written, for the user."""
+    # NumPy and HDF5 count the bytes that did not fit instead of saying why.
+    return error.strerror or f"{error}: is the disk full?"

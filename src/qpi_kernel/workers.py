@@ -51,8 +51,9 @@ def connected(
         LocalCluster(
             n_workers=workers or _default_workers(device),
             threads_per_worker=1,
-            host="127.0.0.1",  # what workers are sent is code: nobody else may send any
-            dashboard_address=None,
+            # What workers are sent is code: nobody else may send any.
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
@@ -102,6 +103,7 @@ def answers(
 
 def _told(function: Callable[..., Any], *arguments: Any) -> Any:
     """Return what a function returns, or why it cannot: dask shows tracebacks of what is raised."""
+    _choose_gpu()
     try:
         return function(*arguments)
     except QpiError as error:
@@ -119,7 +121,7 @@ def _answer(future: "Future[Any]") -> Any:
         return f"unexpected {type(error).__name__}: {error}"
 
 
-def choose_gpu() -> None:
+def _choose_gpu() -> None:
     """Let worker n of this machine compute on GPU n."""
     import torch
     from distributed import get_worker

@@ -54,7 +54,7 @@ def settings_for(maps, **more):
 def client():
     """Run the tasks in threads of this process, where no process starts need be waited for."""
     with distributed.Client(
-        processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None
+        processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
     ) as client:
         yield client
 

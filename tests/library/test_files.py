@@ -37,8 +37,13 @@ def test_a_folder_takes_the_place_of_another_whole(tmp_path):
             (temporary / content).write_text(content)
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["new"]
-    with pytest.raises(RuntimeError), replacing(tmp_path / "store") as temporary:
-        temporary.mkdir()
-        (temporary / "half").write_text("")
-        raise RuntimeError
+
+    def fail_half_way():
+        with replacing(tmp_path / "store") as temporary:
+            temporary.mkdir()
+            (temporary / "half").write_text("")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     assert [path.name for path in tmp_path.rglob("*")] == ["store", "new"]

@@ -12,13 +12,13 @@ import xarray as xr
 
 from qpi_kernel import __version__
 from qpi_kernel.assessment import Assessment
-from qpi_kernel.export.formats import ExportError, write_map
+from qpi_kernel.export.formats import ExportError, write_dataset, write_map
 from qpi_kernel.export.methods import methods_text
 from qpi_kernel.export.pictures import write_fft_tiff, write_gsf, write_tiff
 from qpi_kernel.export.plain_values import plain_attrs, to_json
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.figures import result_figure
-from qpi_kernel.files import alone
+from qpi_kernel.files import alone, reason_of
 from qpi_kernel.qspace import kernel_fft
 from qpi_kernel.scatterers import save_scatterers
 from qpi_kernel.settings import to_dict
@@ -90,7 +90,7 @@ def export_result(
                 written = _move_all(Path(temporary), folder)
     except OSError as error:
         raise ExportError(
-            f"{folder}: the result cannot be written there ({error.strerror or error});"
+            f"{folder}: the result cannot be written there ({reason_of(error)});"
             " choose a folder that you may write to"
         ) from None
     return written
@@ -123,7 +123,7 @@ def _write_all(
             name = f"kernel{ending}.gsf" if biases.size == 1 else f"kernel{ending}_{label}.gsf"
             write_gsf(part.kernel.isel(bias=slice(index, index + 1)), folder / name)
         result_figure(part, assessment).savefig(folder / f"figure{ending}.png", dpi=150)
-    _dataset(result, judged, recipe).to_netcdf(folder / "result.nc", engine="h5netcdf")
+    write_dataset(_dataset(result, judged, recipe), folder / "result.nc")
     save_scatterers(result.scatterers, folder / "scatterers.csv")
     for name, content in (("assessment.json", judged), ("recipe.json", recipe)):
         (folder / name).write_text(to_json(content, indent=2) + "\n", encoding="utf-8")

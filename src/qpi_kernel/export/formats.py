@@ -1,5 +1,8 @@
 """Writing one map, as a picture or as netCDF, Zarr and .npz, which hold the arrays as they are."""
 
+import errno
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +14,10 @@ import xarray as xr
 from qpi_kernel.errors import QpiError
 from qpi_kernel.export.pictures import write_gsf, write_tiff
 from qpi_kernel.export.plain_values import plain_attrs
-from qpi_kernel.files import replacing
+from qpi_kernel.files import reason_of, replacing
 from qpi_kernel.maps import check_map
+
+HEADERS_BYTES = 2**20
 
 
 class ExportError(QpiError):
@@ -32,9 +37,7 @@ def writing(path: Path, what: str) -> Iterator[Path]:
         with replacing(path) as temporary:
             yield temporary
     except OSError as error:
-        raise ExportError(
-            f"{path}: {what} cannot be written there ({error.strerror or error})"
-        ) from None
+        raise ExportError(f"{path}: {what} cannot be written there ({reason_of(error)})") from None
 
 
 def write_map(didv: xr.DataArray, path: Path | str) -> Path:
@@ -99,8 +102,11 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     """Write a dataset as netCDF, or as a Zarr folder where the suffix says so."""
     if path.suffix.lower() == ".zarr":
         dataset.to_zarr(path, mode="w", consolidated=False)
-    else:
-        dataset.to_netcdf(path, engine="h5netcdf")
+        return
+    # HDF5 may take the whole program with it when the disk runs full under it.
+    if shutil.disk_usage(path.parent).free < dataset.nbytes + HEADERS_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    dataset.to_netcdf(path, engine="h5netcdf")
 
 
 def _write_dataset(didv: xr.DataArray, path: Path) -> None:
