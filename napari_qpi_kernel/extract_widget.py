@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Layer
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_qpi_kernel.bridge import LayerData, Map, layer_attributes, map_arguments, show_y_up
 from napari_qpi_kernel.column import Column
@@ -27,7 +27,8 @@ from napari_qpi_kernel.extraction import (
     iter_prepare_request,
     iter_read_channel,
 )
-from napari_qpi_kernel.job import Job, report
+from napari_qpi_kernel.job import Job
+from napari_qpi_kernel.job_bar import JobBar
 from napari_qpi_kernel.map_panel import MapPanel, extent_nm
 from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
 from napari_qpi_kernel.result_layers import add_prepared, add_result, fft_layer
@@ -35,7 +36,6 @@ from napari_qpi_kernel.result_panel import ResultPanel
 from napari_qpi_kernel.scatterers_panel import ScatterersPanel
 from napari_qpi_kernel.settings_panel import SettingsPanel
 from napari_qpi_kernel.trust import summary
-from qpi_kernel.errors import QpiError
 from qpi_kernel.progress import Steps
 
 if TYPE_CHECKING:
@@ -54,19 +54,11 @@ class ExtractWidget(QWidget):
     def __init__(self, napari_viewer: "Viewer") -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._job: Job | None = None
         self.maps = MapPanel(napari_viewer)
         self.scatterers = ScatterersPanel(napari_viewer)
         self.settings = SettingsPanel()
         self.results = ResultPanel()
-        # Bar and status stay in view below the scrolling column.
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.bar.setTextVisible(False)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
-        self.status.setContentsMargins(10, 4, 10, 8)
-        self.status.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        self.job = JobBar()
         self._build()
 
         self.maps.changed.connect(self._refresh)
@@ -76,7 +68,7 @@ class ExtractWidget(QWidget):
         self.scatterers.changed.connect(self._refresh)
         self.scatterers.find_wanted.connect(self._find)
         self.settings.extract.clicked.connect(self._extract)
-        self.settings.cancel.clicked.connect(self.cancel)
+        self.job.changed.connect(self._refresh)
         self.settings.show_prepared.clicked.connect(self._show_prepared)
         self.results.folder_wanted.connect(self._export_folder)
         self.results.tiff_wanted.connect(self._export_tiff)
@@ -90,7 +82,7 @@ class ExtractWidget(QWidget):
         from napari_qpi_kernel.state import Memory
 
         self._memory = Memory(self.maps, self.scatterers, self.settings, self)
-        self._memory.told.connect(self.status.setText)
+        self._memory.told.connect(self.job.tell)
         self._memory.follow()
 
     def _build(self) -> None:
@@ -104,15 +96,7 @@ class ExtractWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._column)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.status)
-
-    def cancel(self) -> None:
-        """Stop what is running; the dock is free at once."""
-        if self._job is not None:
-            job, self._job = self._job, None
-            job.cancel()
-            self.status.setText("Cancelled.")
+        layout.addWidget(self.job)
 
     def problem(self) -> str:
         """Return why Extract is not possible now, "" if it is."""
@@ -123,11 +107,10 @@ class ExtractWidget(QWidget):
         if layer is not None:
             x0, _, x1, _ = extent_nm(layer)
             self.scatterers.set_map(layer.name, x1 - x0)
-        busy = self._job is not None
+        busy = self.job.busy
         reason = self.problem()
         self.scatterers.find.setEnabled(not busy and not self.maps.problem())
         self.settings.show_state(busy, reason, self.maps.problem())
-        self.bar.setVisible(busy)
         self.results.setEnabled(not busy)
         self.results.compare.setEnabled(not reason)
         self._gauge()
@@ -136,7 +119,7 @@ class ExtractWidget(QWidget):
         """Keep the gauge at what the dock shows; it rests while something runs."""
         if self.maps.problem():
             self.settings.gauge.clear_readings()
-        elif self._job is None:
+        elif not self.job.busy:
             points = self.scatterers.layer
             key = (
                 self.maps.layer.unique_id,
@@ -165,27 +148,6 @@ class ExtractWidget(QWidget):
             device=self.settings.device.currentText(),
         )
 
-    def _run(self, steps: Steps[Any], done: Callable[[Any], None], what: str) -> None:
-        """Run `steps` in the thread and hand its result to `done`."""
-        job = Job(steps, self)
-        self._job = job
-        self.bar.setValue(0)
-        job.progressed.connect(self._show_progress)
-        job.returned.connect(done)
-        job.failed.connect(self.status.setText)
-        job.ended.connect(self._on_ended)
-        self.status.setText(what)
-        self._refresh()
-        job.start()
-
-    def _show_progress(self, fraction: float, message: str) -> None:
-        self.bar.setValue(round(1000 * fraction))
-        self.status.setText(f"{message[:1].upper()}{message[1:]} …")
-
-    def _on_ended(self) -> None:
-        self._job = None
-        self._refresh()
-
     def _find_request(self) -> Request:
         """Return the request for Find: the chosen layer, topography for one, instead of the map."""
         layer = self.scatterers.source.layer
@@ -202,12 +164,7 @@ class ExtractWidget(QWidget):
         done: Callable[[Any], None],
         what: str,
     ) -> None:
-        try:
-            request = ask()
-        except QpiError as error:
-            self.status.setText(report(error))
-            return
-        self._run(work(request), done, what)
+        self.job.run(lambda: work(ask()), done, what)
 
     def _find(self) -> None:
         self._start(
@@ -216,7 +173,7 @@ class ExtractWidget(QWidget):
 
     def _on_found(self, scatterers: Any) -> None:
         self.scatterers.add(scatterers)
-        self.status.setText(f"{len(scatterers)} scatterers found; check them before you extract.")
+        self.job.tell(f"{len(scatterers)} scatterers found; check them before you extract.")
 
     def _extract(self) -> None:
         self._start(
@@ -231,7 +188,7 @@ class ExtractWidget(QWidget):
         show_in_q_viewer(viewer, self, fft_layer(outcome, names["kernel FFT"]))
         self.results.add(names["kernel"], outcome, viewer.layers[names["scatterers"]])
         self._column.show_top_of(self.results)
-        self.status.setText(
+        self.job.tell(
             f"{names['kernel']}: {summary(outcome.assessment)}. Kernel and spread lie beside the"
             " prepared map; reconstruction and residual are hidden on top of it."
         )
@@ -247,23 +204,26 @@ class ExtractWidget(QWidget):
 
     def _on_prepared(self, answer: tuple[Request, Map]) -> None:
         layer = add_prepared(self._viewer, *answer)
-        self.status.setText(f"{layer.name} is shown above the map; the map itself is unchanged.")
+        self.job.tell(f"{layer.name} is shown above the map; the map itself is unchanged.")
 
     def _select_points(self, layer: Any, numbers: list[int]) -> None:
         """Select points of a result, counted from 1, where the user can move or remove them."""
         if layer not in self._viewer.layers:
-            self.status.setText("The scatterers of this result have been removed.")
+            self.job.tell("The scatterers of this result have been removed.")
             return
         layer.visible = True
         self._viewer.layers.selection.active = layer
         layer.selected_data = {number - 1 for number in numbers if number <= len(layer.data)}
-        self.status.setText(f"Selected in {layer.name}; choose it under Points to use your edits.")
+        self.job.tell(f"Selected in {layer.name}; choose it under Points to use your edits.")
 
     def _export_folder(self, outcome: Outcome, folder: str) -> None:
-        self._run(iter_export_folder(outcome, folder), self.status.setText, "Exporting …")
+        self._export(lambda: iter_export_folder(outcome, folder))
 
     def _export_tiff(self, outcome: Outcome, path: str) -> None:
-        self._run(iter_export_kernel(outcome, path), self.status.setText, "Exporting …")
+        self._export(lambda: iter_export_kernel(outcome, path))
+
+    def _export(self, ask: Callable[[], Steps[str]]) -> None:
+        self.job.run(ask, self.job.tell, "Exporting …")
 
     def _compare(self) -> None:
         self._start(self._request, iter_compare_request, self._on_compared, "Comparing …")
@@ -272,20 +232,20 @@ class ExtractWidget(QWidget):
         view = ComparisonView(trials, self.maps.shown_bias_mV)
         view.folder_wanted.connect(self._save_comparison)
         self._viewer.window.add_dock_widget(view, name="Compare methods", area="bottom")
-        self.status.setText(f"{len(trials)} methods on the same map; they are compared below it.")
+        self.job.tell(f"{len(trials)} methods on the same map; they are compared below it.")
 
     def _save_comparison(self, trials: Any, bias_mV: Any, folder: str) -> None:
-        steps = iter_save_comparison(trials, bias_mV, folder)
-        self._run(steps, self.status.setText, "Exporting …")
+        self._export(lambda: iter_save_comparison(trials, bias_mV, folder))
 
     def _open_channel(self, path: str, channel: str) -> None:
-        if self._job is None:
-            self._run(iter_read_channel(path, channel), self._on_read, f"Reading {channel} …")
+        self.job.run(
+            lambda: iter_read_channel(path, channel), self._on_read, f"Reading {channel} …"
+        )
 
     def _on_read(self, layers: list[LayerData]) -> None:
         for data in layers:
             self.maps.layers.choose(self._viewer.add_layer(Layer.create(*data)))
-        self.status.setText(f"{layers[-1][1]['name']} is open.")
+        self.job.tell(f"{layers[-1][1]['name']} is open.")
 
     def _look_at_machine(self) -> None:
         job = Job(iter_machine(), self)

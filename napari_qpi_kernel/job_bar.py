@@ -1,37 +1,51 @@
-"""The foot of a dock: Cancel, the bar and the status line of one job at a time."""
+"""The foot of a dock: bar, Cancel and status line of one job at a time."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_qpi_kernel.job import Job, report
 from qpi_kernel.errors import QpiError
 from qpi_kernel.progress import Steps
 
+# Before that the time left is a guess; shorter work needs none.
+LEAST_SHARE, LEAST_S = 0.05, 3.0
+
 
 class JobBar(QWidget):
-    """Runs one job at a time and shows how far it is."""
+    """Runs one job at a time and shows how far it is.
+
+    Below a scrolling column it stays in view.
+    """
 
     changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._job: Job | None = None
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop at once; nothing is added")
-        self.cancel_button.clicked.connect(self.cancel)
+        self._begun = 0.0
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
+        self.bar.setToolTip("How much of the work is done")
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip("Stop at once; nothing is added")
+        self.cancel_button.clicked.connect(self.cancel)
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        self._running = QWidget()
+        row = QHBoxLayout(self._running)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.bar, 1)
+        row.addWidget(self.cancel_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 4, 10, 8)
-        for widget in (self.cancel_button, self.bar, self.status):
-            column.addWidget(widget)
+        column.addWidget(self._running)
+        column.addWidget(self.status)
         self._show_state()
 
     @property
@@ -39,21 +53,27 @@ class JobBar(QWidget):
         """Whether a job runs."""
         return self._job is not None
 
+    def tell(self, text: str) -> None:
+        """Write a line of status."""
+        self.status.setText(text)
+
     def run(self, ask: Callable[[], Steps[Any]], done: Callable[[Any], None], what: str) -> None:
         """Run the steps that `ask` returns in the thread and hand their result to `done`."""
         try:
+            if self.busy:
+                raise QpiError("something else is running: wait until it is done, or cancel it")
             steps = ask()
         except QpiError as error:
-            self.status.setText(report(error))
+            self.tell(report(error))
             return
         job = Job(steps, self)
-        self._job = job
+        self._job, self._begun = job, time.monotonic()
         self.bar.setValue(0)
         job.progressed.connect(self._show_progress)
         job.returned.connect(done)
-        job.failed.connect(self.status.setText)
+        job.failed.connect(self.tell)
         job.ended.connect(self._on_ended)
-        self.status.setText(what)
+        self.tell(what)
         self._show_state()
         job.start()
 
@@ -62,17 +82,25 @@ class JobBar(QWidget):
         if self._job is not None:
             job, self._job = self._job, None
             job.cancel()
-            self.status.setText("Cancelled.")
+            self.tell("Cancelled.")
 
     def _show_progress(self, fraction: float, message: str) -> None:
         self.bar.setValue(round(1000 * fraction))
-        self.status.setText(f"{message[:1].upper()}{message[1:]} …")
+        gone = time.monotonic() - self._begun
+        known = gone > LEAST_S and fraction > LEAST_SHARE
+        left = f" about {_duration(gone * (1 / fraction - 1))} left" if known else ""
+        self.tell(f"{message[:1].upper()}{message[1:]} …{left}")
 
     def _on_ended(self) -> None:
         self._job = None
         self._show_state()
 
     def _show_state(self) -> None:
-        self.bar.setVisible(self.busy)
-        self.cancel_button.setVisible(self.busy)
+        self._running.setVisible(self.busy)
         self.changed.emit()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

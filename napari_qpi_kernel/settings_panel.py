@@ -1,4 +1,4 @@
-"""The third step of the dock: how to extract, with the buttons that start and stop it."""
+"""The third step of the dock: how to extract, with the button that starts it."""
 
 from typing import Any
 
@@ -7,10 +7,8 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QGroupBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QWidget,
 )
 from superqt import QCollapsible
 
@@ -36,7 +34,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 class SettingsPanel(QGroupBox):
-    """Settings of the extraction and the buttons that start and stop it."""
+    """Settings of the extraction and the button that starts it."""
 
     changed = Signal()
 
@@ -62,15 +60,8 @@ class SettingsPanel(QGroupBox):
         self.machine = QLabel("looking at the machine …")
         self.machine.setWordWrap(True)
         self.extract = QPushButton("Extract")
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop at once; nothing is added")
         self.reason = QLabel()
         self.reason.setWordWrap(True)
-        buttons = QWidget()
-        row = QHBoxLayout(buttons)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.extract, 2)
-        row.addWidget(self.cancel, 1)
         layout = QFormLayout(self)
         details = QCollapsible("Prepare the map, details")
         details.toggleButton().setToolTip("Steps before the extraction, and its finer settings")
@@ -82,7 +73,7 @@ class SettingsPanel(QGroupBox):
         layout.addRow("Device", self.device)
         layout.addRow(self.machine)
         layout.addRow(self.gauge)
-        layout.addRow(buttons)
+        layout.addRow(self.extract)
         layout.addRow(self.reason)
         self._layout = layout
         self.show_state(False, "", "")
@@ -96,6 +87,5 @@ class SettingsPanel(QGroupBox):
         self.show_prepared.setEnabled(not busy and not map_problem)
         self.extract.setEnabled(not busy and not reason)
         self.extract.setToolTip(reason or "Extract the kernel; earlier results stay")
-        self.cancel.setEnabled(busy)
         self.reason.setText(f"Extract needs: {reason}." if reason and not busy else "")
         self._layout.setRowVisible(self.reason, bool(self.reason.text()))

@@ -82,7 +82,7 @@ class SimulateWidget(QWidget):
         shown = [self._viewer.add_layer(Layer.create(*data)) for data in layers]
         show_y_up(self._viewer)
         self._viewer.reset_view()
-        self.job.status.setText(
+        self.job.tell(
             f"{shown[0].name}: the true kernel lies beside it, the true scatterers hidden on top."
         )
 
@@ -119,7 +119,7 @@ class SimulateWidget(QWidget):
         self.theory.show_fit(fit, f"{settings.material}, {settings.scatterer}")
         self._column.show_top_of(self.theory)
         left_out = len(layer.metadata[KEY]["bias_mV"]) - fit.kernel.sizes["bias"]
-        self.job.status.setText(
+        self.job.tell(
             f"{layer.name}: theory and difference lie beside it."
             + (f" {left_out} energies outside the material are left out." if left_out else "")
         )

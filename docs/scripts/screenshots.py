@@ -61,7 +61,7 @@ def opened() -> Any:
 
 
 def idle(dock: Any) -> Callable[[], bool]:
-    return lambda: not dock.settings.cancel.isEnabled()
+    return lambda: not dock.job.busy
 
 
 def one_energy() -> None:

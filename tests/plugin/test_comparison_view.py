@@ -30,7 +30,7 @@ def test_one_click_compares_all_methods(
     assert verdicts == [trial.assessment.verdict for trial in shown[0]]
     screenshot(viewer, "compare")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
-    qtbot.waitUntil(lambda: dock._job is None, **WAIT)
+    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
     qtbot.mouseClick(view.save, Qt.LeftButton)
     qtbot.waitUntil(lambda: (tmp_path / "comparison.csv").exists(), **WAIT)
-    qtbot.waitUntil(lambda: dock._job is None, **WAIT)
+    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)

@@ -23,7 +23,7 @@ def click(qtbot, button):
 
 
 def wait_until_idle(qtbot, dock):
-    qtbot.waitUntil(lambda: dock.settings.cancel.isEnabled() is False, timeout=HANG_MS)
+    qtbot.waitUntil(lambda: not dock.job.busy, timeout=HANG_MS)
 
 
 def extract(qtbot, dock):
@@ -139,9 +139,9 @@ def test_cancel_frees_the_dock_at_once(make_napari_viewer, qtbot, add_map, open_
     add_map(viewer)
     dock = open_dock(viewer)
     click(qtbot, dock.settings.extract)
-    qtbot.waitUntil(lambda: dock.bar.value() > 0, timeout=HANG_MS)
-    click(qtbot, dock.settings.cancel)
-    assert dock.status.text() == "Cancelled."
+    qtbot.waitUntil(lambda: dock.job.bar.value() > 0, timeout=HANG_MS)
+    click(qtbot, dock.job.cancel_button)
+    assert dock.job.status.text() == "Cancelled."
     assert dock.settings.extract.isEnabled()
     before = names(viewer)
     qtbot.wait(500)
@@ -237,9 +237,9 @@ def test_bad_maps_end_in_one_sentence(make_napari_viewer, qtbot, add_map, open_d
     dock = open_dock(viewer)
     extract(qtbot, dock)
     assert names(viewer) == ["Ag"]
-    assert dock.status.text()
-    assert "Traceback" not in dock.status.text()
-    assert "please report" not in dock.status.text()
+    assert dock.job.status.text()
+    assert "Traceback" not in dock.job.status.text()
+    assert "please report" not in dock.job.status.text()
     assert dock.settings.extract.isEnabled()
 
 
@@ -249,7 +249,7 @@ def test_points_far_away_end_in_one_sentence(make_napari_viewer, qtbot, add_map,
     dock = open_dock(viewer)
     dock.scatterers.layers.choose(viewer.add_points([[900.0, 900.0]], name="far"))
     extract(qtbot, dock)
-    assert "lies in the map" in dock.status.text()
+    assert "lies in the map" in dock.job.status.text()
     assert names(viewer) == ["Ag", "far"]
 
 
@@ -269,7 +269,7 @@ def test_closing_the_window_during_a_run_cancels(make_napari_viewer, qtbot, add_
     add_map(viewer)
     dock = open_dock(viewer)
     click(qtbot, dock.settings.extract)
-    job = dock._job
+    job = dock.job._job
     viewer.close()
     qtbot.waitUntil(job._stop.is_set)
     assert q_viewers() == []

@@ -51,9 +51,9 @@ def test_cu111_from_file_to_tiff(
     assert facts["assessment"]["verdict"] in ("good", "doubtful")
 
     click(qtbot, dock.settings.extract)
-    qtbot.waitUntil(lambda: dock.bar.value() > 10, timeout=HANG_MS)
+    qtbot.waitUntil(lambda: dock.job.bar.value() > 10, timeout=HANG_MS)
     start = time.perf_counter()
-    click(qtbot, dock.settings.cancel)
+    click(qtbot, dock.job.cancel_button)
     assert dock.settings.extract.isEnabled()
     qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=HANG_MS)
     # The product's promise, not a benchmark: two steps of the solver take a tenth of it.

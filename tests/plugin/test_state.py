@@ -75,7 +75,7 @@ def test_a_damaged_state_is_left_aside_with_a_word(
     (path,) = kept(data_folder)
     path.write_text(path.read_text()[:-20])
     _, again = opened(make_napari_viewer, open_dock, file)
-    assert "left aside" in again.status.text()
+    assert "left aside" in again.job.status.text()
     assert again.settings.more.widgets["samples"].value == 12
     assert again.problem() == ""
 

@@ -69,7 +69,7 @@ def test_a_link_selects_the_points_that_the_result_used(
     assert viewer.layers.selection.active == used
     viewer.layers.remove(used)
     dock.results.verdict.linkActivated.emit("points:1,3")
-    assert "removed" in dock.status.text()
+    assert "removed" in dock.job.status.text()
 
 
 def test_all_numbers_are_folded_away(make_napari_viewer, qtbot, add_map, open_dock):
