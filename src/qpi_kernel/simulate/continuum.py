@@ -9,8 +9,14 @@ with the T-matrix of phase shift delta and absorption A
 
     T = i (hbar^2/m) ( sqrt(1 - A) exp(2 i delta) - 1 ),
 
-which obeys the optical theorem Im T = |T|^2 Im G(0) for A = 0. Energies in eV, lengths in nm,
-masses in electron masses, delta rho in 1/(eV nm^2).
+which obeys the optical theorem Im T = |T|^2 Im G(0) for A = 0. The logarithm of G at r = 0 is
+rounded off over a core of radius c, as for a scatterer that is no point:
+
+    H0(k r)  ->  H0(k r) + (i/pi) E1(exp(-gamma) r^2 / c^2),      gamma = 0.5772...
+
+is as high at r = 0 as H0 at a distance c, keeps Im G(0), and is H0 itself from 2.5 c on, so that
+the core moves neither the ring nor the phase of the waves (r -> sqrt(r^2 + c^2) would). Energies in
+eV, lengths in nm, masses in electron masses, delta rho in 1/(eV nm^2).
 """
 
 from dataclasses import dataclass
@@ -18,11 +24,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import constants
-from scipy.special import hankel1
+from scipy.special import exp1, hankel1
 
 from qpi_kernel.errors import QpiError
 
 HBAR2_2M_EV_NM2 = constants.hbar**2 / (2 * constants.m_e) / constants.e * 1e18
+# Infinities of the Hankel functions at r = 0 cancel; their sum is evaluated just beside.
+JUST_BESIDE_NM = 1e-6
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
@@ -73,17 +81,25 @@ def t_matrix(mass: float, phase_shift: float, absorption: float = 0.0) -> comple
 
 
 def parabolic_green(
-    distance_nm: Floats, energy_eV: float, mass: float, edge_eV: float, broadening_eV: float
+    distance_nm: Floats,
+    energy_eV: float,
+    mass: float,
+    edge_eV: float,
+    broadening_eV: float,
+    core_nm: float,
 ) -> Complexes:
     """Return G(r) = -(i m / 2 hbar^2) H0(k r) of E = edge + hbar^2 k^2 / 2m [1/(eV nm^2)].
 
-    A negative mass is a hole band: G_hole(E) = -conj(G_electron(-E)).
+    A negative mass is a hole band: G_hole(E) = -conj(G_electron(-E)). Within `core_nm` the
+    logarithm is rounded off (this module says how).
     """
     if mass < 0:
-        return -np.conj(parabolic_green(distance_nm, -energy_eV, -mass, -edge_eV, broadening_eV))
+        electron = parabolic_green(distance_nm, -energy_eV, -mass, -edge_eV, broadening_eV, core_nm)
+        return -np.conj(electron)
     k = _upper_root(mass * (energy_eV + 1j * broadening_eV - edge_eV) / HBAR2_2M_EV_NM2)
     prefactor = -0.25j * mass / HBAR2_2M_EV_NM2
-    return np.asarray(prefactor * hankel1(0, k * distance_nm))
+    distance = np.maximum(distance_nm, JUST_BESIDE_NM)
+    return np.asarray(prefactor * (hankel1(0, k * distance) + _core(distance, core_nm)))
 
 
 def parabolic_kernel(
@@ -129,8 +145,8 @@ def parabolic_kernel(
     _check(mass_x, mass_y, broadening_eV, core_nm)
     mean_mass = float(np.copysign(np.sqrt(mass_x * mass_y), mass_x))
     ratio = np.sqrt(mass_x / mass_y)
-    distance = np.sqrt(x_nm**2 * ratio + y_nm**2 / ratio + core_nm**2)
-    green = parabolic_green(distance, energy_eV, mean_mass, edge_eV, broadening_eV)
+    distance = np.sqrt(x_nm**2 * ratio + y_nm**2 / ratio)
+    green = parabolic_green(distance, energy_eV, mean_mass, edge_eV, broadening_eV, core_nm)
     scattering = _scattering(mean_mass, phase_shift, absorption)
     return np.asarray(-2 / np.pi * np.imag(scattering * green**2))
 
@@ -169,19 +185,25 @@ def rashba_kernel(
         If the mass is zero, or broadening or core is not positive.
     """
     _check(mass, mass, broadening_eV, core_nm)
-    distance = np.sqrt(x_nm**2 + y_nm**2 + core_nm**2)
+    distance = np.maximum(np.hypot(x_nm, y_nm), JUST_BESIDE_NM)
     spin_even, spin_odd = _rashba_green(
-        distance, energy_eV, mass, crossing_eV, rashba_eV_nm, broadening_eV
+        distance, energy_eV, mass, crossing_eV, rashba_eV_nm, broadening_eV, core_nm
     )
     scattering = _scattering(mass, phase_shift, absorption)
     return np.asarray(-2 / np.pi * np.imag(scattering * (spin_even**2 - spin_odd**2)))
 
 
 def _rashba_green(
-    distance: Floats, energy: float, mass: float, crossing: float, alpha: float, broadening: float
+    distance: Floats,
+    energy: float,
+    mass: float,
+    crossing: float,
+    alpha: float,
+    broadening: float,
+    core: float,
 ) -> tuple[Complexes, Complexes]:
     if mass < 0:
-        even, odd = _rashba_green(distance, -energy, -mass, -crossing, alpha, broadening)
+        even, odd = _rashba_green(distance, -energy, -mass, -crossing, alpha, broadening, core)
         return -np.conj(even), -np.conj(odd)
     k_rashba = mass * alpha / (2 * HBAR2_2M_EV_NM2)
     k_both = _upper_root(
@@ -190,8 +212,14 @@ def _rashba_green(
     inner, outer = k_both - k_rashba, k_both + k_rashba
     prefactor = -0.25j * mass / HBAR2_2M_EV_NM2 / (inner + outer)
     even = inner * hankel1(0, inner * distance) + outer * hankel1(0, outer * distance)
+    even += (inner + outer) * _core(distance, core)
     odd = 1j * (inner * hankel1(1, inner * distance) - outer * hankel1(1, outer * distance))
     return prefactor * even, prefactor * odd
+
+
+def _core(distance: Floats, core: float) -> Complexes:
+    """Return what rounds off the logarithm of H0."""
+    return np.asarray(1j / np.pi * exp1(np.exp(-np.euler_gamma) * (distance / core) ** 2))
 
 
 def _check(mass_x: float, mass_y: float, broadening: float, core: float) -> None:

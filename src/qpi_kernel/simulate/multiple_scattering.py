@@ -76,5 +76,6 @@ def foldy_lax(
 
 
 def _green(distance: Floats, energy: float, band: ParabolicBand) -> Complexes:
-    rounded = np.sqrt(distance**2 + band.core_nm**2)
-    return parabolic_green(rounded, energy, band.mass, band.edge_eV, band.broadening_eV)
+    return parabolic_green(
+        distance, energy, band.mass, band.edge_eV, band.broadening_eV, band.core_nm
+    )

@@ -161,11 +161,40 @@ def test_no_rashba_splitting_is_a_parabola():
 def test_the_green_function_solves_the_wave_equation():
     r = np.linspace(0.5, 12.0, 4001)
     step = r[1] - r[0]
-    green = continuum.parabolic_green(r, 0.05, 0.4, -0.1, 0.004)
+    green = continuum.parabolic_green(r, 0.05, 0.4, -0.1, 0.004, core_nm=0.1)
     first = np.gradient(green, step)
     laplace = np.gradient(first, step) + first / r
     rest = (0.15 + 0.004j) * green + HBAR2_2M_EV_NM2 / 0.4 * laplace
     assert np.max(np.abs(rest[5:-5])) < 1e-4 * np.max(np.abs(0.15 * green))
+
+
+@pytest.mark.parametrize("mass", [0.4, -0.4])
+def test_the_core_rounds_the_logarithm_alone(mass):
+    # The spectral function -Im G(0) = m / 2 hbar^2 stays, and so does every wave outside.
+    band = {"energy_eV": 0.0, "mass": mass, "edge_eV": -0.435 * np.sign(mass)}
+    r = np.array([0.0, 1e-3, 0.5, 0.7, 5.0])
+    point, core = (
+        continuum.parabolic_green(r, **band, broadening_eV=1e-6, core_nm=c) for c in (1e-4, 0.2)
+    )
+    k = np.sqrt(0.4 * 0.435 / HBAR2_2M_EV_NM2)
+    height = np.sign(mass) * 0.4 / (4 * HBAR2_2M_EV_NM2) * 2 / np.pi * (
+        np.log(0.1 * k) + np.euler_gamma
+    )  # fmt: skip
+    np.testing.assert_allclose(core[:2].imag, -0.4 / (4 * HBAR2_2M_EV_NM2), rtol=1e-4)
+    np.testing.assert_allclose(core[:2].real, height, rtol=1e-3)
+    np.testing.assert_allclose(core[2], point[2], rtol=0.01)
+    np.testing.assert_allclose(core[3:], point[3:], rtol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "window_nm"), [("ag111", 20.0), ("cu111", 10.0)])
+def test_the_band_of_a_true_kernel_is_the_band_of_the_material(name, window_nm):
+    material = find_material(name)
+    axis = axis_nm(window_nm / 2, window_nm / 51)
+    first = 1e3 * material.band.edge_eV + 50
+    kernel = simulate_kernel(name, bias_mV=np.linspace(first, first + 400, 9), y_nm=axis, x_nm=axis)
+    band = qspace.fit_band(qspace.measure_dispersion(kernel))
+    assert band.values["mass_me"] == pytest.approx(material.band.mass, rel=4e-3)
+    assert band.values["E0_meV"] == pytest.approx(1e3 * material.band.edge_eV, abs=2.0)
 
 
 @pytest.mark.parametrize("depth_eV", [0.001, 0.05, 1.0])

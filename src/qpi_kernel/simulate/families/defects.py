@@ -13,8 +13,10 @@ from qpi_kernel.simulate.families.drawing import (
 )
 from qpi_kernel.simulate.families.scattering import Mesh, Waves, answer, density
 from qpi_kernel.simulate.families.surface_states import (
+    POINT_PX,
     RADIAL_STEP_PX,
     radial,
+    rounded,
     scaled_energy,
     scatterer,
 )
@@ -96,9 +98,10 @@ def charged(rng: np.random.Generator, axis: Floats) -> Floats:
     # Semiclassical phase: the local wave vector is k sqrt(1 - V(r) / E).
     local = np.sqrt(1 - bending * np.exp(-r / reach))
     optical = np.concatenate([[0.0], RADIAL_STEP_PX * np.cumsum((local[1:] + local[:-1]) / 2)])
+    point, core = scatterer(rng)
     waves = continuum.parabolic_kernel(
-        np.zeros(1), optical, energy, mass=continuum.HBAR2_2M_EV_NM2, edge_eV=0.0,
-        broadening_eV=broadening, **scatterer(rng),
+        rounded(np.zeros(1), core), optical, energy, mass=continuum.HBAR2_2M_EV_NM2, edge_eV=0.0,
+        broadening_eV=broadening, core_nm=POINT_PX, **point,
     )  # fmt: skip
     ripples = radial(axis, r, waves)
     distance = np.hypot(axis[:, None], axis[None, :])

@@ -9,6 +9,8 @@ from qpi_kernel.simulate.families.drawing import DECAY_PX, WAVELENGTH_PX, Floats
 RADIAL_STEP_PX = 0.03
 # The set point averages over this many energies.
 ENERGIES = 12
+# The core that `rounded` leaves to the kernel.
+POINT_PX = 1e-6
 
 
 def parabolic(rng: np.random.Generator, axis: Floats) -> Floats:
@@ -31,15 +33,17 @@ def rashba(rng: np.random.Generator, axis: Floats) -> Floats:
     q = 2 * np.pi / log_uniform(rng, *WAVELENGTH_PX)
     split = rng.uniform(0.02, 0.45) * q
     energy, broadening = scaled_energy(rng, np.sqrt(max(q**2 / 4 - split**2, 1e-4)))
+    point, core = scatterer(rng)
     return continuum.rashba_kernel(
-        axis[:, None],
+        rounded(axis[:, None], core),
         axis[None, :],
         energy,
         mass=continuum.HBAR2_2M_EV_NM2,
         crossing_eV=0.0,
         rashba_eV_nm=2 * split,
         broadening_eV=broadening,
-        **scatterer(rng),
+        core_nm=POINT_PX,
+        **point,
     )
 
 
@@ -49,15 +53,17 @@ def rashba_hole(rng: np.random.Generator, axis: Floats) -> Floats:
     split = rng.uniform(0.02, 0.45) * q
     energy, broadening = scaled_energy(rng, np.sqrt(q**2 / 4 - split**2))
     r = np.arange(0.0, axis.size, RADIAL_STEP_PX)
+    point, core = scatterer(rng)
     kernel = continuum.rashba_kernel(
-        np.zeros(1),
+        rounded(np.zeros(1), core),
         r,
         -energy,
         mass=-continuum.HBAR2_2M_EV_NM2,
         crossing_eV=0.0,
         rashba_eV_nm=2 * split,
         broadening_eV=broadening,
-        **scatterer(rng),
+        core_nm=POINT_PX,
+        **point,
     )
     return radial(axis, r, kernel)
 
@@ -71,18 +77,19 @@ def setpoint_rings(rng: np.random.Generator, axis: Floats) -> Floats:
     k, k_fermi, k_set = (np.pi / log_uniform(rng, *WAVELENGTH_PX) for _ in range(3))
     broadening = k / log_uniform(rng, *DECAY_PX)
     sign = rng.choice([-1.0, 1.0])
-    point = scatterer(rng)
+    point, core = scatterer(rng)
     r = np.arange(0.0, axis.size, RADIAL_STEP_PX)
     nodes, weights = np.polynomial.legendre.leggauss(ENERGIES)
     between = (k_fermi**2 + k_set**2 + nodes * (k_set**2 - k_fermi**2)) / 2
     planes = [
         continuum.parabolic_kernel(
-            np.zeros(1),
+            rounded(np.zeros(1), core),
             r,
             sign * energy,
             mass=sign * continuum.HBAR2_2M_EV_NM2,
             edge_eV=0.0,
             broadening_eV=broadening,
+            core_nm=POINT_PX,
             **point,
         )
         for energy in (k**2, *between)
@@ -107,14 +114,16 @@ def _bands(rng: np.random.Generator, axis: Floats, count: int, anisotropy: float
         x = axis[:, None] * np.sin(turn) + axis[None, :] * np.cos(turn)
         sign = rng.choice([-1.0, 1.0])
         mass = sign * continuum.HBAR2_2M_EV_NM2
+        point, core = scatterer(rng)
         kernel = continuum.parabolic_kernel(
-            y,
+            rounded(y, core * ratio**0.25),
             x,
             sign * energy,
             mass=(mass * np.sqrt(ratio), mass / np.sqrt(ratio)),
             edge_eV=0.0,
             broadening_eV=broadening,
-            **scatterer(rng),
+            core_nm=POINT_PX,
+            **point,
         )
         total += kernel / np.linalg.norm(kernel) * rng.uniform(0.3, 1.0)
     return total
@@ -127,10 +136,18 @@ def scaled_energy(rng: np.random.Generator, k: float) -> tuple[float, float]:
     return k**2, k / log_uniform(rng, *DECAY_PX)
 
 
-def scatterer(rng: np.random.Generator) -> dict[str, float]:
-    """Draw phase shift, absorption and core of a point scatterer."""
-    return {
+def scatterer(rng: np.random.Generator) -> tuple[dict[str, float], float]:
+    """Draw phase shift and absorption of a point scatterer, and its core [px]."""
+    point = {
         "phase_shift": rng.uniform(0.2, np.pi - 0.2),
         "absorption": rng.choice([0.0, rng.uniform(0, 1)]),
-        "core_nm": log_uniform(rng, 0.5, 2.5),
     }
+    return point, log_uniform(rng, 0.5, 2.5)
+
+
+def rounded(y: Floats, core: float) -> Floats:
+    """Return y for which the distance r is sqrt(r^2 + core^2).
+
+    The core of `continuum` bends no phase, but the shipped models learned from this one.
+    """
+    return np.sqrt(y**2 + core**2)
