@@ -17,7 +17,6 @@ from qpi_kernel.assessment import Assessment
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.maps import pixel_nm
 
-Array = npt.NDArray[np.floating[Any]]
 VERDICT_COLOURS = {"good": "#1a7f37", "doubtful": "#b35900", "untrusted": "#b3261e"}
 MARK = "#ff8c1a"
 # The brightest half percent is the core of the scatterers, which would hide the waves.

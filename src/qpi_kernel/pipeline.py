@@ -316,30 +316,3 @@ def _at_bias(didv: xr.DataArray, settings: PipelineSettings, name: str) -> xr.Da
             " choose one (bias) or all of them (all biases)"
         )
     return didv
-
-
-def _recipe(
-    dataset: xr.Dataset,
-    settings: PipelineSettings,
-    scatterers: Scatterers | None,
-    extraction: Extraction,
-) -> dict[str, Any]:
-    given = None
-    if scatterers is not None:
-        given = {
-            "xy_nm": np.asarray(scatterers.xy_nm).tolist(),
-            "weight": scatterers.weight.tolist(),
-            "species": scatterers.species.tolist(),
-        }
-    # Folders of the user's machine are nobody's business; the positions themselves are kept.
-    plain = to_dict(settings) | {"scatterers_file": None}
-    return {
-        "recipe": 1,
-        "version": __version__,
-        "input": {"file": dataset.attrs["source"], "sha256": dataset.attrs["sha256"]},
-        "settings": plain,
-        "scatterers": given,
-        "device": settings.device,
-        "seed": settings.seed,
-        "provenance": dict(extraction.provenance),
-    }

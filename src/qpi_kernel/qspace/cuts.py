@@ -1,9 +1,6 @@
 """Cuts through q space, and the E(q) images they make."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from qpi_kernel.maps import MapError
@@ -12,7 +9,6 @@ from qpi_kernel.qspace.sampling import sample, steps
 from qpi_kernel.qspace.transform import check_fft
 
 Point = tuple[float, float]
-Array = npt.NDArray[np.floating[Any]]
 
 
 def line_cut(

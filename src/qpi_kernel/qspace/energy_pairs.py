@@ -4,16 +4,12 @@ Both ratios need the kernels of one scatterer about one origin: extract both ene
 which shares the positions. An origin that is off by d turns the phase of F by q.d.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from qpi_kernel.maps import MapError
 from qpi_kernel.qspace.transform import check_fft, kernel_fft
 
-Array = npt.NDArray[np.floating[Any]]
 # How far -E may lie from an energy that was measured, in steps of the bias axis.
 PAIR_TOLERANCE = 0.05
 

@@ -6,7 +6,6 @@ import numpy.typing as npt
 from qpi_kernel.errors import QpiError
 from qpi_kernel.simulate.tight_binding import Hopping, TightBinding
 
-Floats = npt.NDArray[np.float64]
 Cell = tuple[tuple[int, int], tuple[int, int]]
 
 

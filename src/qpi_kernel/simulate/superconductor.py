@@ -23,7 +23,6 @@ from qpi_kernel.simulate.impurity import Impurity, density_change
 from qpi_kernel.simulate.tight_binding import Hopping, TightBinding
 
 Floats = npt.NDArray[np.float64]
-Complexes = npt.NDArray[np.complex128]
 
 NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
