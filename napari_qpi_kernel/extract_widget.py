@@ -58,7 +58,7 @@ class ExtractWidget(QWidget):
         self.scatterers = ScatterersPanel(napari_viewer)
         self.settings = SettingsPanel()
         self.results = ResultPanel()
-        self.job = JobBar()
+        self.job = JobBar(lambda: self.settings.device.setCurrentText("cpu"))
         self._build()
 
         self.maps.changed.connect(self._refresh)

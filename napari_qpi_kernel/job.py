@@ -35,6 +35,7 @@ class Job(QObject):
     def __init__(self, steps: Steps[Any], parent: QObject) -> None:
         super().__init__(parent)
         self._over = False
+        self.error: Exception | None = None
         self._stop = Event()
         self._worker = GeneratorWorker(_guarded, steps, self._stop)
         self._worker.yielded.connect(self._on_progress)
@@ -64,6 +65,7 @@ class Job(QObject):
 
     def _on_error(self, error: Exception) -> None:
         if not self._over:
+            self.error = error
             self.failed.emit(report(error))
             self._end()
 
@@ -100,9 +102,8 @@ def _guarded(steps: Steps[Any], stop: Event) -> Generator[Progress, None, Any]:
     except StopIteration as done:
         return done.value
     except RuntimeError as error:
-        # superqt swallows RuntimeErrors without a signal, and a full GPU is one of them.
-        hint = "; choose the device cpu" if "out of memory" in str(error) else ""
-        raise QpiError(f"the computation failed: {error}{hint}") from error
+        # superqt swallows RuntimeErrors without a signal.
+        raise QpiError(f"the computation failed: {error}") from error
     finally:
         steps.close()
     return None

@@ -4,27 +4,35 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_qpi_kernel.job import Job, report
-from qpi_kernel.errors import QpiError
+from qpi_kernel.errors import GpuMemoryError, QpiError
 from qpi_kernel.progress import Steps
 
 # Before that the time left is a guess; shorter work needs none.
 LEAST_SHARE, LEAST_S = 0.05, 3.0
+# What is done sooner would only make the foot flicker.
+BAR_DELAY_MS = 250
 
 
 class JobBar(QWidget):
     """Runs one job at a time and shows how far it is.
 
     Below a scrolling column it stays in view.
+
+    Parameters
+    ----------
+    use_cpu : callable, optional
+        Chooses the CPU in the dock; offered where the memory of the GPU was too small.
     """
 
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, use_cpu: Callable[[], None] | None = None) -> None:
         super().__init__()
+        self._use_cpu = use_cpu
         self._job: Job | None = None
         self._begun = 0.0
         self.bar = QProgressBar()
@@ -37,7 +45,16 @@ class JobBar(QWidget):
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        self.on_cpu = QPushButton("Try again on the CPU")
+        self.on_cpu.setToolTip("Chooses the device cpu and starts the same again")
+        self.on_cpu.clicked.connect(self._again_on_cpu)
+        self.on_cpu.hide()
+        self._again: Callable[[], None] | None = None
         self._running = QWidget()
+        self._delay = QTimer(self)
+        self._delay.setSingleShot(True)
+        self._delay.setInterval(BAR_DELAY_MS)
+        self._delay.timeout.connect(lambda: self._running.setVisible(self.busy))
         row = QHBoxLayout(self._running)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.bar, 1)
@@ -46,6 +63,7 @@ class JobBar(QWidget):
         column.setContentsMargins(10, 4, 10, 8)
         column.addWidget(self._running)
         column.addWidget(self.status)
+        column.addWidget(self.on_cpu)
         self._show_state()
 
     @property
@@ -66,12 +84,14 @@ class JobBar(QWidget):
         except QpiError as error:
             self.tell(report(error))
             return
+        self.on_cpu.hide()
+        self._again = lambda: self.run(ask, done, what)
         job = Job(steps, self)
         self._job, self._begun = job, time.monotonic()
         self.bar.setValue(0)
         job.progressed.connect(self._show_progress)
         job.returned.connect(done)
-        job.failed.connect(self.tell)
+        job.failed.connect(lambda text: self._on_failed(text, job.error))
         job.ended.connect(self._on_ended)
         self.tell(what)
         self._show_state()
@@ -91,12 +111,24 @@ class JobBar(QWidget):
         left = f" about {_duration(gone * (1 / fraction - 1))} left" if known else ""
         self.tell(f"{message[:1].upper()}{message[1:]} …{left}")
 
+    def _on_failed(self, text: str, error: Exception | None) -> None:
+        self.tell(text)
+        self.on_cpu.setVisible(isinstance(error, GpuMemoryError) and self._use_cpu is not None)
+
+    def _again_on_cpu(self) -> None:
+        if self._use_cpu is not None and self._again is not None:
+            self._use_cpu()
+            self._again()
+
     def _on_ended(self) -> None:
         self._job = None
         self._show_state()
 
     def _show_state(self) -> None:
-        self._running.setVisible(self.busy)
+        if self.busy:
+            self._delay.start()
+        else:
+            self._running.hide()
         self.changed.emit()
 
 

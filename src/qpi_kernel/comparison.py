@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from qpi_kernel import qspace
 from qpi_kernel.assessment import Assessment, assess
-from qpi_kernel.errors import QpiError
+from qpi_kernel.errors import GpuMemoryError, QpiError
 from qpi_kernel.extract.engine import iter_extract
 from qpi_kernel.extract.find import iter_find_scatterers
 from qpi_kernel.extract.result import Extraction
@@ -94,6 +94,9 @@ def iter_compare(
             result = yield from scaled(
                 iter_extract(didv, points, chosen, device, seed), float(start), float(stop)
             )
+        except GpuMemoryError:
+            # Not the method's fault, and on the CPU it may do.
+            raise
         except QpiError as error:
             trials.append(Trial(method, time.perf_counter() - begun, problem=str(error)))
         else:

@@ -9,5 +9,9 @@ class QpiError(ValueError):
     """
 
 
+class GpuMemoryError(QpiError):
+    """The memory of the GPU is too small for what was asked; that of the CPU may do."""
+
+
 class QpiWarning(UserWarning):
     """Something the user should know about a result that is correct as it stands."""

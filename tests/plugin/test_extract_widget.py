@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 pytest.importorskip("napari")
+import torch
 from napari.layers import Image, Points
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_qpi_kernel.bridge import KEY
 from napari_qpi_kernel.qspace_viewer import TITLE
+from qpi_kernel.extract.grids import make_grids
 from qpi_kernel.read import read_file, select_didv
 
 KINDS = ("kernel", "kernel spread", "reconstruction", "residual", "scatterers")
@@ -241,6 +243,32 @@ def test_bad_maps_end_in_one_sentence(make_napari_viewer, qtbot, add_map, open_d
     assert "Traceback" not in dock.job.status.text()
     assert "please report" not in dock.job.status.text()
     assert dock.settings.extract.isEnabled()
+
+
+def test_a_full_gpu_is_tried_again_on_the_cpu_by_one_click(
+    make_napari_viewer, qtbot, add_map, open_dock, simulated, monkeypatch
+):
+    calls = []
+
+    def full_at_first(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return make_grids(*arguments)
+
+    viewer = make_napari_viewer()
+    add_map(viewer)
+    dock = open_dock(viewer, method="average")
+    dock.scatterers.add(simulated.scatterers)
+    monkeypatch.setattr("qpi_kernel.extract.engine.make_grids", full_at_first)
+    extract(qtbot, dock)
+    assert "choose the device cpu" in dock.job.status.text()
+    assert not dock.job.on_cpu.isHidden()
+    click(qtbot, dock.job.on_cpu)
+    wait_until_idle(qtbot, dock)
+    assert "Ag [kernel]" in names(viewer)
+    assert dock.results.outcome.request.device == "cpu"
+    assert dock.job.on_cpu.isHidden()
 
 
 def test_points_far_away_end_in_one_sentence(make_napari_viewer, qtbot, add_map, open_dock):

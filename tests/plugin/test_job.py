@@ -50,7 +50,7 @@ def test_progress_and_result_arrive_in_order(qtbot, start, heard):
     ("error", "words"),
     [
         (QpiError("the map is empty: open another"), "the map is empty: open another"),
-        (RuntimeError("CUDA out of memory"), "choose the device cpu"),
+        (RuntimeError("cuFFT is lost"), "the computation failed: cuFFT is lost"),
         (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero"),
     ],
 )

@@ -22,7 +22,7 @@ from qpi_kernel.extract.average import average
 from qpi_kernel.extract.find import iter_find
 from qpi_kernel.extract.grids import Grid, make_grids, noise_level, without
 from qpi_kernel.extract.halves import iter_half_agreement
-from qpi_kernel.extract.machine import choose_device
+from qpi_kernel.extract.machine import choose_device, gpu_memory
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.extract.rounds import iter_rounds, origin_error_px
@@ -68,11 +68,12 @@ def iter_extract(
     Raises
     ------
     QpiError
-        If the map, the window or the scatterers do not allow an extraction.
+        If the map, the window or the scatterers do not allow an extraction; a `GpuMemoryError` if
+        the memory of the GPU is too small.
     """
     check_map(didv)
     place = choose_device(device)
-    with _spare_core():
+    with _spare_core(), gpu_memory():
         return (yield from _extract(didv, scatterers, settings or ExtractSettings(), place, seed))
 
 

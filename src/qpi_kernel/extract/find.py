@@ -11,7 +11,7 @@ from skimage.feature import peak_local_max
 from torch import Tensor
 
 from qpi_kernel.extract.grids import Grid, make_grids
-from qpi_kernel.extract.machine import choose_device
+from qpi_kernel.extract.machine import choose_device, gpu_memory
 from qpi_kernel.extract.normal_equations import normal_equations
 from qpi_kernel.extract.settings import ExtractSettings
 from qpi_kernel.learn.finder import finder_input
@@ -62,8 +62,9 @@ def iter_find_scatterers(
     check_map(didv)
     settings = settings or ExtractSettings()
     place = choose_device(device)
-    _, grid = make_grids(didv, settings.window_nm or suggest_window_nm(didv), place)
-    return (yield from iter_find(grid, load_model(settings.model, str(place))))
+    with gpu_memory():
+        _, grid = make_grids(didv, settings.window_nm or suggest_window_nm(didv), place)
+        return (yield from iter_find(grid, load_model(settings.model, str(place))))
 
 
 def iter_find(grid: Grid, model: Model) -> Steps[Scatterers]:

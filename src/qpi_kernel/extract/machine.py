@@ -1,8 +1,11 @@
 """What computes here, and with which model, in one line."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
-from qpi_kernel.errors import QpiError
+from qpi_kernel.errors import GpuMemoryError, QpiError
 from qpi_kernel.learn.model import load_model
 
 
@@ -21,6 +24,25 @@ def choose_device(device: str) -> torch.device:
     if device == "cuda" and not torch.cuda.is_available():
         raise QpiError("CUDA was asked for, but this machine has no usable GPU; choose cpu or auto")
     return torch.device(device)
+
+
+@contextmanager
+def gpu_memory() -> Iterator[None]:
+    """Say in one sentence that the memory of the GPU was too small.
+
+    Raises
+    ------
+    GpuMemoryError
+        If torch could not allocate what it needed there.
+    """
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        raise GpuMemoryError(
+            "the memory of the GPU is too small for this: choose the device cpu,"
+            " a smaller region, or fewer energies"
+        ) from None
 
 
 def describe_machine(device: str = "auto", model: str | None = None) -> str:
