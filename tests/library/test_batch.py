@@ -3,10 +3,7 @@
 import csv
 import json
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -21,7 +18,7 @@ from qpi_kernel.pipeline import PipelineSettings
 from qpi_kernel.settings import from_dict
 
 distributed = pytest.importorskip("distributed", reason="dask is an extra")
-HANG_S = 240
+benchmark = pytest.importorskip("benchmarks.batch", reason="processes are told as on Unix")
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +65,6 @@ def here(client, monkeypatch):
     monkeypatch.setattr("qpi_kernel.batch.connected", give)
 
 
-def same_as_serial(item, file, settings, out):
-    stored = tifffile.imread(out / item.folder / "kernel.tif")[::-1]
-    serial = run(file, settings).extraction.kernel.values[0]
-    return np.abs(stored - serial).max() < 1e-5 * np.abs(serial).max()
-
-
 def summary(out):
     with (out / "summary.csv").open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
@@ -82,7 +73,7 @@ def summary(out):
 def test_processes_give_what_one_gives_and_a_bad_file_stops_nobody(maps, tmp_path, capsys):
     (tmp_path / "bad.3ds").write_bytes(b"junk")
     words = [str(maps / "a.npz"), str(tmp_path / "bad.3ds"), str(maps / "b.npz")]
-    words += ["--workers", "2", "--bias", "20", "--scatterers", str(maps / "points.csv")]
+    words += ["--workers", "1", "--bias", "20", "--scatterers", str(maps / "points.csv")]
     words += ["--method", "average", "--window", "8", "--device", "cpu"]
     out = tmp_path / "out"
     assert main(["batch", *words, "--out", str(out)]) == 0
@@ -103,58 +94,14 @@ def test_processes_give_what_one_gives_and_a_bad_file_stops_nobody(maps, tmp_pat
     assert any(name.startswith("a-") and "reading a.npz" in text for name, text in logs.items())
 
 
-def free_scheduler(folder):
-    """Start a scheduler and two workers as somebody else would; return their processes."""
-    file = folder / "scheduler.json"
-    dask = [sys.executable, "-m", "dask"]
-    here = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    started = [
-        subprocess.Popen(
-            [*dask, "scheduler", *here, "--port", "0"],
-            **quiet,
-        )
-    ]
-    for _ in range(2):
-        started.append(
-            subprocess.Popen(
-                [*dask, "worker", *here, "--no-nanny", "--nthreads", "1"],
-                cwd=folder,
-                **quiet,
-            )
-        )
-    give_up = time.monotonic() + HANG_S
-    while time.monotonic() < give_up and not (file.exists() and file.read_text().endswith("}")):
-        time.sleep(0.2)
-    return json.loads(file.read_text())["address"], started
-
-
 def test_a_scheduler_elsewhere_survives_the_death_of_a_worker(maps, tmp_path):
-    address, processes = free_scheduler(tmp_path)
-    try:
-        with distributed.Client(address, timeout=HANG_S, set_as_default=False) as watcher:
-            watcher.wait_for_workers(2, timeout=HANG_S)
-        settings, out = settings_for(maps), tmp_path / "out"
-        files = [maps / f"{name}.npz" for name in "abc"]
-        steps = iter_batch(files, settings, out, scheduler=address)
-        killed = False
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                items = stop.value
-                break
-            if not killed and step.fraction > 0.3:
-                processes[-1].send_signal(signal.SIGKILL)
-                killed = True
-    finally:
-        for process in reversed(processes):
-            process.kill()
-            process.wait()
-    assert killed
-    assert [item.error for item in items] == ["", "", ""]
-    for item, file in zip(items, files, strict=True):
-        assert same_as_serial(item, file, settings, out)
+    settings, out = settings_for(maps), tmp_path / "out"
+    files = [maps / f"{name}.npz" for name in "abc"]
+    truth = [run(file, settings).extraction.kernel.values[0] for file in files]
+    with benchmark.scheduler_elsewhere(tmp_path, 2) as (address, workers):
+        items, _ = benchmark.batch(files, settings, out, address, dying=workers[-1], when=0.3)
+        assert workers[0].poll() is None
+    assert benchmark.deviation(items, out, truth) < 1e-5
 
 
 def test_what_is_done_is_known_by_its_content_not_by_its_name(maps, tmp_path, here):
