@@ -1,10 +1,11 @@
-"""What README and tutorial tell the reader to type runs, and what the pages name exists.
+"""What the pages tell the reader to type runs, and what they name exists.
 
 Blocks of a page share one folder and one Python, in the order of the page; a block with a title is
 a file to write first.
 """
 
 import ast
+import json
 import re
 import shlex
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import torch
 
 from qpi_kernel import read
-from qpi_kernel.cli import main
+from qpi_kernel.cli import app, main
 from qpi_kernel.extract.normal_equations import normal_equations
 from qpi_kernel.learn.build import ModelRecipe
 from qpi_kernel.learn.model import SHIPPED
@@ -23,13 +24,18 @@ from qpi_kernel.progress import drain
 from qpi_kernel.qspace import ring_radius
 from qpi_kernel.read import select_didv
 from qpi_kernel.settings import load, to_dict
-from qpi_kernel.simulate import simulate_kernel
+from qpi_kernel.simulate import simulate_kernel, simulate_map
+from tests.library.read.writers import grid_bytes
 
 needs_model = pytest.mark.skipif(
     not SHIPPED.is_file(), reason="the trained model is not part of this checkout"
 )
 ROOT = Path(__file__).parents[2]
 TUTORIAL = "docs/tutorial-own-material.md"
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/decisions/*.md")]
+)
 BLOCK = re.compile(r'^```(\w+)(?: title="([\w.-]+)")?\n(.*?)^```', re.DOTALL | re.MULTILINE)
 # As many steps as a test has time for; nothing else of the recipe changes.
 SHORTER = {
@@ -58,6 +64,19 @@ def run_commands(text, capsys):
         assert main(shlex.split(line)[1:]) == 0, capsys.readouterr().err
 
 
+def code(page):
+    """Return what a page sets as code, a line each."""
+    text = text_of(page)
+    return [*re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text), *"\n".join(
+        block for _, _, block in blocks(page)
+    ).splitlines()]  # fmt: skip
+
+
+def options_of(command):
+    arguments = app[command].assemble_argument_collection(parse_docstring=False)
+    return {name for argument in arguments for name in argument.names}
+
+
 @needs_model
 def test_the_python_of_the_readme_runs():
     names = {}
@@ -75,6 +94,56 @@ def test_the_command_line_of_the_readme_runs(capsys):
         if text.startswith("qpi-kernel"):
             run_commands(text, capsys)
     assert Path("again/kernel.tif").read_bytes() == Path("result/kernel.tif").read_bytes()
+
+
+@needs_model
+def test_the_other_pages_run_on_a_grid(capsys):
+    biases = [-12.0, 20.0]
+    known = simulate_map("ag111", bias_mV=biases, size_nm=30, pixels=80, scatterers=9, seed=1)
+    curves = known.didv.values.transpose(1, 2, 0)[:, :, None]
+    channels, pitch = "LI Demod 1 X (A)", pixel_nm(known.didv)[0]
+    content = grid_bytes(curves, channels, (-0.012, 0.02), pitch_nm=(pitch, pitch))
+    Path("Grid_017.3ds").write_bytes(content)
+    # Of those that need a measurement or a result; the demo has a test of its own.
+    for page in ("docs/index.md", "docs/preprocessing.md", "docs/tutorial-napari.md"):
+        for language, _, text in blocks(page):
+            if language == "python":
+                exec(text, {})
+            elif not text.startswith(("python -m venv", "qpi-kernel demo")):
+                run_commands(text, capsys)
+    assert json.loads(Path("again/recipe.json").read_text())["settings"]["all_biases"]
+
+
+def test_every_command_on_the_pages_is_known():
+    own = {"--help", "--version", "--debug"}
+    every = own.union(*(options_of(name) for name in app if not name.startswith("-")))
+    wrong = []
+    for page in PAGES:
+        for line in code(page):
+            command = re.search(r"\bqpi-kernel ([a-z][\w-]*)", line)
+            if command and command[1] not in app:
+                wrong.append(f"{page}: {line}")
+            known = own | options_of(command[1]) if command and command[1] in app else every
+            if re.match(r"qpi-kernel|-", line):
+                named = re.findall(r"(?<!\S)--[a-z][\w.-]*", line)
+                wrong += [f"{page}: {option} in {line}" for option in named if option not in known]
+    assert wrong == []
+
+
+def test_every_script_and_target_on_the_pages_exists():
+    scripts, targets = set(), set()
+    for page in PAGES:
+        for line in code(page):
+            scripts |= set(re.findall(r"\b((?:benchmarks|docs/scripts|configs)/[\w-]+\.\w+)", line))
+            scripts |= {
+                f"{module.replace('.', '/')}.py"
+                for module in re.findall(r"python -m (benchmarks\.\w+)", line)
+            }
+            targets |= set(re.findall(r"^make ([a-z][\w-]*)", line))
+    assert scripts
+    assert [script for script in sorted(scripts) if not (ROOT / script).is_file()] == []
+    rules = re.findall(r"^([a-z][\w-]*):", text_of("Makefile"), re.MULTILINE)
+    assert targets <= set(rules)
 
 
 @needs_model
