@@ -1,4 +1,4 @@
-"""Maps, scatterers and regions as napari layers, and back.
+"""Maps and scatterers as napari layers, and back.
 
 A layer's world coordinates are the physical ones: nm along y and x, mV along an evenly spaced bias
 axis. Row 0 of a map has the smallest y, so a viewer that shows only our layers gets y upwards
@@ -7,7 +7,7 @@ by ``offset_nm``, which the layer's metadata keeps and the way back subtracts.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from qpi_kernel.errors import QpiError
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Layer, Points, Shapes
+    from napari.layers import Image, Layer, Points
     from napari.viewer import ViewerModel
 
     from qpi_kernel.scatterers import Scatterers
@@ -30,6 +30,7 @@ KEY = "qpi_kernel"
 REACH = "reach_per_nm"
 IN_NM = {"nanometer": 1.0, "angstrom": 0.1, "picometer": 1e-3, "micrometer": 1e3, "meter": 1e9}
 SHORT = {"nm": "nanometer", "Å": "angstrom", "pm": "picometer", "µm": "micrometer", "m": "meter"}
+SPECIES = ("yellow", "cyan", "magenta", "lime")  # rings around the scatterers of each
 EVEN = 1e-3  # a bias axis whose steps differ by less than this share counts as evenly spaced
 
 
@@ -219,12 +220,27 @@ def scatterers_to_layer(scatterers: "Scatterers", name: str, size_nm: float) -> 
         "symbol": "disc",
         "face_color": "transparent",
         "border_width": 0.12,
-        "border_color": "yellow",
+        "border_color": species_colours(scatterers.species),
         "size": size_nm,
         "metadata": {KEY: {"kind": "scatterers"}},
         "ndim": 2,
     }
     return np.array(scatterers.xy_nm[:, ::-1]), attributes, "points"
+
+
+def species_colours(species: Sequence[int]) -> list[str]:
+    """Return the colour of the ring around each scatterer."""
+    return [SPECIES[int(kind) % len(SPECIES)] for kind in species]
+
+
+def tag_species(layer: "Points", places: Iterable[int], species: int) -> None:
+    """Give some points of a layer a species, and their rings its colour."""
+    features = layer.features.copy()
+    kinds = features["species"] if "species" in features else np.zeros(len(layer.data), np.int64)
+    features["species"] = np.array(kinds)
+    features.loc[list(places), "species"] = species
+    layer.features = features
+    layer.border_color = species_colours(np.nan_to_num(features["species"]))
 
 
 def layer_to_scatterers(layer: "Points") -> "Scatterers":
@@ -240,19 +256,6 @@ def layer_to_scatterers(layer: "Points") -> "Scatterers":
     if "species" in columns:
         columns["species"] = columns["species"].astype(np.int64)
     return Scatterers(np.array(world, dtype=float).reshape(-1, 2)[:, ::-1], **columns)
-
-
-def region_of(layer: "Shapes") -> tuple[float, float, float, float] | None:
-    """Return the region (x0, y0, x1, y1) [nm] around the selected shape, or else the last one.
-
-    A shape drawn on a stack has a bias coordinate too, which does not matter here.
-    """
-    if not len(layer.data):
-        return None
-    index = max(layer.selected_data, default=len(layer.data) - 1)
-    corners = np.array([layer.data_to_world(point)[-2:] for point in layer.data[index]])
-    (y0, x0), (y1, x1) = corners.min(axis=0), corners.max(axis=0)
-    return float(x0), float(y0), float(x1), float(y1)
 
 
 def show_y_up(viewer: "ViewerModel") -> None:

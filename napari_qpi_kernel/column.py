@@ -1,9 +1,9 @@
-"""The scrolling column of a dock."""
+"""How a dock is laid out: rows in a column that scrolls."""
 
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QScrollArea, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QWidget
 
 SETTLE_MS = 50
 # Rows that arrive later than their neighbours (the gauge, from its thread) move what was in view.
@@ -45,3 +45,13 @@ class Column(QScrollArea):
             self.setMinimumWidth(self.widget().minimumSizeHint().width() + bar)
         handled: bool = super().eventFilter(watched, event)
         return handled
+
+
+def row(*widgets: QWidget) -> QWidget:
+    """Return widgets side by side."""
+    side_by_side = QWidget()
+    layout = QHBoxLayout(side_by_side)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return side_by_side

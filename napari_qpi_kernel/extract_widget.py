@@ -75,7 +75,6 @@ class ExtractWidget(QWidget):
         self.results.points_wanted.connect(self._select_points)
         self.results.compare.clicked.connect(self._compare)
         show_y_up(napari_viewer)
-        napari_viewer.canvas.overlays.scale_bar.visible = True
         # The machine is looked at after the dock is drawn: torch takes seconds to import.
         QTimer.singleShot(MACHINE_DELAY_MS, self._look_at_machine)
         self._refresh()

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
     QGroupBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QWidget,
@@ -20,11 +19,13 @@ from napari_qpi_kernel.bridge import (
     bias_at,
     layer_attributes,
     missing_calibration,
-    region_of,
 )
 from napari_qpi_kernel.calibration import Calibration
+from napari_qpi_kernel.column import row
 from napari_qpi_kernel.job import report
 from napari_qpi_kernel.layer_choice import ElidedCombo, LayerChoice, follow
+from napari_qpi_kernel.map_facts import MapFacts
+from napari_qpi_kernel.region import RegionSize, region_of, resize_region
 from qpi_kernel.errors import QpiError
 
 if TYPE_CHECKING:
@@ -66,16 +67,21 @@ class MapPanel(QGroupBox):
         self.draw = QPushButton("Draw region")
         self.draw.setToolTip("Draw a rectangle on the map; the last one drawn counts")
         self.draw.clicked.connect(self._draw_region)
-        self.size = QLabel()
-        self.size.setWordWrap(True)
+        self.size = RegionSize()
+        self.size.wanted.connect(self._resize_region)
+        self.place = QLabel()
+        self.place.setToolTip("Where the region lies [nm], and how many pixels it has")
+        self.facts = MapFacts(viewer)
 
         self._form = QFormLayout(self)
         self._form.addRow("Map", self.layers)
         self._form.addRow("Channel", self.channels)
         self._form.addRow(self.calibration)
+        self._form.addRow(self.facts)
         self._form.addRow("Energy", _row(self.energy, self.all_energies))
         self._form.addRow("Region", _row(self.regions, self.draw))
-        self._form.addRow(self.size)
+        self._form.addRow("Size", self.size)
+        self._form.addRow(self.place)
 
         # Dragging a corner fires many events; the size is written when the hand rests.
         self._timer = QTimer(self)
@@ -84,10 +90,12 @@ class MapPanel(QGroupBox):
         self._timer.timeout.connect(self.refresh)
         self._followed: set[object] = set()
         self.layers.chosen.connect(self.refresh)
+        self.layers.chosen.connect(self._show_scale)
         self.regions.chosen.connect(self.refresh)
         self.all_energies.toggled.connect(self.refresh)
         follow(viewer.dims.events.point, self._show_energy, self)
         self.refresh()
+        self._show_scale()
 
     @property
     def layer(self) -> Any:
@@ -140,9 +148,18 @@ class MapPanel(QGroupBox):
         if shapes is not None and shapes.unique_id not in self._followed:
             self._followed.add(shapes.unique_id)
             follow(shapes.events.data, self._on_shape, self)
-        self.size.setText("" if layer is None or missing else self._size_text())
+        known = layer is not None and not missing
+        self.facts.show_layer(layer if known else None)
+        self._form.setRowVisible(self.size, known)
+        self._form.setRowVisible(self.place, known)
+        if known:
+            self._show_size()
         self._show_energy()
         self.changed.emit()
+
+    def _show_scale(self) -> None:
+        # Of an empty canvas it would count pixels.
+        self._viewer.canvas.overlays.scale_bar.visible = self.layer is not None
 
     def _show_channels(self, facts: dict[str, Any]) -> None:
         channels, attrs = facts.get("channels", []), facts.get("attrs", {})
@@ -155,17 +172,28 @@ class MapPanel(QGroupBox):
             " Choosing another channel opens it as a new layer."
         )
 
-    def _size_text(self) -> str:
+    def _show_size(self) -> None:
         region = self.region_nm
         x0, y0, x1, y1 = region or extent_nm(self.layer)
         dy, dx = (float(step) for step in self.layer.scale[-2:])
         # A map of N pixels is N pitches wide; its axes run between the centres of the outer ones.
         edge = 0 if region else 1
         width, height = x1 - x0 + edge * dx, y1 - y0 + edge * dy
-        return (
-            f"{width:.2f} × {height:.2f} nm ({width / dx:.0f} × {height / dy:.0f} px),"
-            f" x {x0:.2f} to {x1:.2f} nm, y {y0:.2f} to {y1:.2f} nm"
+        self.size.show_size(width, height)
+        self.place.setText(
+            f"x {x0:.2f} to {x1:.2f}, y {y0:.2f} to {y1:.2f} nm,"
+            f" {width / dx:.0f} × {height / dy:.0f} px"
         )
+
+    def _resize_region(self, width_nm: float, height_nm: float) -> None:
+        if self.region_nm is not None:
+            resize_region(self.regions.layer, width_nm, height_nm)
+            self.refresh()
+            return
+        x0, y0, x1, y1 = extent_nm(self.layer)
+        x, y = 0.5 * (x0 + x1), 0.5 * (y0 + y1)
+        half = 0.5 * width_nm, 0.5 * height_nm
+        self.show_region((x - half[0], y - half[1], x + half[0], y + half[1]))
 
     def _show_energy(self, event: object = None) -> None:
         bias = None if self.layer is None else bias_at(self.layer, self._viewer.dims.point)
@@ -248,11 +276,9 @@ def extent_nm(layer: Layer) -> tuple[float, float, float, float]:
 
 
 def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget)
+    """Return a row whose first widget takes the space that the last, at the right, leaves."""
+    side_by_side = row(*widgets)
+    layout = side_by_side.layout()
     layout.setStretch(0, 1)
     layout.setAlignment(widgets[-1], Qt.AlignRight)
-    return row
+    return side_by_side

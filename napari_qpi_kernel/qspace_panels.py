@@ -8,13 +8,12 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QGroupBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QWidget,
 )
 
 from napari_qpi_kernel.bridge import KEY
+from napari_qpi_kernel.column import row
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.fourier import PARTS
 from napari_qpi_kernel.layer_choice import LayerChoice
@@ -103,10 +102,10 @@ class CurvesPanel(QGroupBox):
         self.figure.setToolTip("SVG, PDF or PNG, black on white")
         rows = QFormLayout(self)
         rows.addRow(self.form)
-        rows.addRow(_row(self.draw_line, self.take))
+        rows.addRow(row(self.draw_line, self.take))
         rows.addRow(self.plot)
         rows.addRow(self.result)
-        rows.addRow(_row(self.export, self.figure))
+        rows.addRow(row(self.export, self.figure))
         self.form.changed.connect(self._refresh)
         self._refresh()
         self.show_found(False, "")
@@ -152,7 +151,7 @@ class LatticePanel(QGroupBox):
         self.text.setTextInteractionFlags(Qt.TextSelectableByMouse)
         rows = QFormLayout(self)
         rows.addRow(self.form)
-        rows.addRow(_row(self.zone, self.bragg))
+        rows.addRow(row(self.zone, self.bragg))
         rows.addRow(self.text)
         rows.setRowVisible(self.text, False)
 
@@ -176,12 +175,3 @@ def has_nm(layer: Layer) -> bool:
 def is_centred(layer: Any) -> bool:
     """Tell whether a layer is a kernel, with its scatterer at 0."""
     return layer.metadata.get(KEY, {}).get("kind", "map") in CENTRED
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return row

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from napari.viewer import ViewerModel
 
 SIGNED = "RdBu_r"
-SPECIES = ("yellow", "cyan", "magenta", "lime")  # rings around the scatterers of each
 GAP = 0.05  # free space between the map and a kernel, as a share of the map's width
 RING_SHARE = 1 / 30  # diameter of a ring around a scatterer, as a share of the map's width
 CONTRAST = (0.5, 99.5)  # the brightest half percent is the core of the scatterers
@@ -202,9 +201,6 @@ def used_scatterers_layer(outcome: Outcome, name: str, size_nm: float) -> LayerD
     """Return the positions and weights as the run used them, after refinement."""
     data, attributes, kind = scatterers_to_layer(outcome.extraction.scatterers, name, size_nm)
     attributes["metadata"][KEY] |= run_facts(outcome)
-    scatterers = outcome.extraction.scatterers
-    kinds = np.searchsorted(scatterers.labels, scatterers.species)
-    attributes["border_color"] = [SPECIES[kind % len(SPECIES)] for kind in kinds]
     return data, attributes, kind
 
 

@@ -8,13 +8,13 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QGroupBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QWidget,
+    QSpinBox,
 )
 
-from napari_qpi_kernel.bridge import layer_to_scatterers, scatterers_to_layer
+from napari_qpi_kernel.bridge import layer_to_scatterers, scatterers_to_layer, tag_species
+from napari_qpi_kernel.column import row
 from napari_qpi_kernel.job import report
 from napari_qpi_kernel.layer_choice import LayerChoice, follow
 from napari_qpi_kernel.map_panel import is_map
@@ -30,6 +30,7 @@ BLIND = "found by the extraction"
 CSV = "Scatterers (*.csv)"
 DEBOUNCE_MS = 100
 SURFACES = ("map", "topography")
+MOST_SPECIES = 4  # as many as the extraction tells apart
 
 
 class ScatterersPanel(QGroupBox):
@@ -63,19 +64,21 @@ class ScatterersPanel(QGroupBox):
         self.load.setToolTip("Columns x_nm, y_nm[, weight, species, confidence]")
         self.save = QPushButton("Save CSV…")
         self.save.setToolTip("Columns x_nm, y_nm, weight, species, confidence")
+        self.species = QSpinBox()
+        self.species.setRange(0, MOST_SPECIES - 1)
+        self.species.setToolTip("Number of a kind of scatterer; each kind gets a kernel")
+        self.tag = QPushButton("Tag selected points")
+        self.tag.setToolTip("Give the points selected in the layer this species")
+        self.tag.clicked.connect(self._tag)
         self.find.clicked.connect(self.find_wanted)
         self.load.clicked.connect(self._load)
         self.save.clicked.connect(self._save)
-        buttons = QWidget()
-        row = QHBoxLayout(buttons)
-        row.setContentsMargins(0, 0, 0, 0)
-        for button in (self.find, self.load, self.save):
-            row.addWidget(button)
         form = QFormLayout(self)
         form.addRow("Points", self.layers)
         form.addRow("Find in", self.source)
-        form.addRow(buttons)
+        form.addRow(row(self.find, self.load, self.save))
         form.addRow(self.count)
+        form.addRow("Species", row(self.species, self.tag))
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE_MS)
@@ -121,8 +124,16 @@ class ScatterersPanel(QGroupBox):
             if layer is None
             else f"{number} scatterer{'s' * (number != 1)}; edit them with napari's point tools."
         )
-        self.save.setEnabled(number > 0)
+        for control in (self.save, self.species, self.tag):
+            control.setEnabled(number > 0)
         self.changed.emit()
+
+    def _tag(self) -> None:
+        if self.layer.selected_data:
+            tag_species(self.layer, self.layer.selected_data, self.species.value())
+            self.changed.emit()
+        else:
+            report(QpiError(f"no point of {self.layer.name} is selected: select some, then tag"))
 
     def _load(self) -> None:
         from qpi_kernel.scatterers import load_scatterers

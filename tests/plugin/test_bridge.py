@@ -14,9 +14,10 @@ from napari_qpi_kernel.bridge import (
     map_arguments,
     map_to_layer,
     missing_calibration,
-    region_of,
     scatterers_to_layer,
+    tag_species,
 )
+from napari_qpi_kernel.region import region_of, resize_region
 from qpi_kernel.errors import QpiError
 from qpi_kernel.maps import make_map
 from qpi_kernel.scatterers import Scatterers
@@ -146,3 +147,29 @@ def test_regions_are_rectangles_in_nm_on_pictures_and_stacks():
     layer = Shapes([stacked], shape_type="rectangle", scale=(1, 0.5, 0.25))
     assert region_of(layer) == (0.25, 1, 1, 3)
     assert region_of(Shapes(ndim=2)) is None
+
+
+@pytest.mark.parametrize("lead", [(), (3.0,)])
+def test_a_region_of_any_shape_is_resized_about_its_centre(lead):
+    corners = np.array([[2.0, 1.0], [2.0, 4.0], [6.0, 4.0], [6.0, 1.0]])
+    stacked = np.array([(*lead, *corner) for corner in corners])
+    scale = (1,) * len(lead) + (0.5, 0.25)
+    layer = Shapes([stacked + 1, stacked], shape_type="polygon", scale=scale)
+    other = layer.data[0].copy()
+    resize_region(layer, 2.0, 1.0)
+    assert region_of(layer) == pytest.approx((-0.375, 1.5, 1.625, 2.5))
+    assert layer.shape_type == ["polygon", "rectangle"]
+    np.testing.assert_allclose(layer.data[0], other)
+    assert (layer.data[1][:, : len(lead)] == lead).all()
+    empty = Shapes(ndim=2)
+    resize_region(empty, 2.0, 1.0)
+    assert region_of(empty) is None
+
+
+def test_points_are_tagged_with_a_species_and_its_colour():
+    layer = Points([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    tag_species(layer, {0, 2}, 1)
+    assert layer_to_scatterers(layer).species.tolist() == [1, 0, 1]
+    tag_species(layer, {0}, 2)
+    assert layer_to_scatterers(layer).species.tolist() == [2, 0, 1]
+    assert len(np.unique(layer.border_color, axis=0)) == 3

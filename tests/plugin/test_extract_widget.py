@@ -64,8 +64,9 @@ def test_a_day_with_it(
     click(qtbot, dock.maps.draw)
     region = viewer.layers["Ag [region]"]
     region.add_rectangles(np.array([[4.0, 3.0], [4.0, 27.0], [26.0, 27.0], [26.0, 3.0]]))
-    qtbot.waitUntil(lambda: dock.maps.size.text().startswith("24.00 × 22.00 nm"))
-    assert "x 3.00 to 27.00 nm, y 4.00 to 26.00 nm" in dock.maps.size.text()
+    qtbot.waitUntil(lambda: dock.maps.size.width_nm.text() == "24.00 nm")
+    assert dock.maps.size.height_nm.text() == "22.00 nm"
+    assert dock.maps.place.text() == "x 3.00 to 27.00, y 4.00 to 26.00 nm, 64 × 59 px"
 
     click(qtbot, dock.scatterers.find)
     wait_until_idle(qtbot, dock)
