@@ -228,7 +228,7 @@ def scatterers_to_layer(scatterers: "Scatterers", name: str, size_nm: float) -> 
     return np.array(scatterers.xy_nm[:, ::-1]), attributes, "points"
 
 
-def species_colours(species: Sequence[int]) -> list[str]:
+def species_colours(species: Iterable[Any]) -> list[str]:
     """Return the colour of the ring around each scatterer."""
     return [SPECIES[int(kind) % len(SPECIES)] for kind in species]
 
