@@ -14,27 +14,35 @@ if TYPE_CHECKING:
     from qpi_kernel.read import ReadError
 
 Paths = str | Sequence[str]
+# Not .csv: napari would ask at every table of points.
 SUFFIXES = (
     ".3ds",
     ".sxm",
     ".dat",
-    ".gwy",
+    ".vert",
+    "_mtrx",
+    ".mtrx",
+    ".sm4",
     ".ibw",
     ".pxp",
-    "_mtrx",
+    ".pxt",
+    ".gwy",
+    ".gsf",
     ".stp",
+    ".top",
+    ".cur",
     ".xyz",
-    ".sm4",
-    ".npz",
-    ".npy",
     ".nxs",
     ".h5",
     ".hdf5",
     ".mat",
+    ".npz",
+    ".npy",
     ".nc",
+    ".zarr",
+    ".zarr.zip",
     ".tif",
     ".tiff",
-    ".gsf",
 )
 
 

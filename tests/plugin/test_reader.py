@@ -3,15 +3,16 @@ import pytest
 
 pytest.importorskip("napari")
 from napari.utils.notifications import notification_manager
+from npe2 import PluginManager, PluginManifest
 from qtpy.QtWidgets import QInputDialog
 
 from napari_qpi_kernel.bridge import KEY, layer_attributes
-from napari_qpi_kernel.reader import get_reader
+from napari_qpi_kernel.reader import SUFFIXES, get_reader
 from napari_qpi_kernel.writer import write_layer
 from qpi_kernel.errors import QpiError
 from qpi_kernel.export import write_map
 from qpi_kernel.maps import make_map
-from qpi_kernel.read import read_file, select_didv
+from qpi_kernel.read import READERS, read_file, select_didv
 
 PLUGIN = "napari-qpi-kernel"
 
@@ -32,6 +33,24 @@ def test_suffixes_are_recognised_whatever_their_case():
     assert get_reader(["a.3ds", "b.sxm"]) is not None
     assert get_reader("a.png") is None
     assert get_reader(["a.3ds", "b.png"]) is None
+
+
+def test_the_manifest_knows_every_format():
+    ours = {suffix for reader in READERS for suffix in reader.suffixes} - {".csv"}
+    assert {*SUFFIXES} == ours | {".zarr.zip"}
+    manifest = PluginManifest.from_distribution(PLUGIN)
+    (contributed,) = manifest.contributions.readers
+    assert contributed.filename_patterns == [f"*{suffix}" for suffix in SUFFIXES]
+
+
+def test_a_zarr_folder_is_dropped_like_a_file(make_napari_viewer, tmp_path, marked):
+    write_map(marked, tmp_path / "M.zarr")
+    viewer = make_napari_viewer()
+    readers = PluginManager.instance().iter_compatible_readers([str(tmp_path / "M.zarr")])
+    assert PLUGIN in {reader.plugin_name for reader in readers}
+    (layer,) = viewer.open(tmp_path / "M.zarr", plugin=PLUGIN)
+    np.testing.assert_array_equal(layer.data, marked.values)
+    assert get_reader(str(tmp_path)) is None
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".nc", ".tif"])
@@ -132,11 +151,14 @@ def test_banners_of_the_file_become_notifications(make_napari_viewer, tmp_path, 
 
 @pytest.mark.parametrize("suffix", [".tif", ".nc"])
 def test_saved_layers_read_back_the_same(make_napari_viewer, tmp_path, marked, suffix):
-    write_map(marked, tmp_path / "M.npz")
+    folder = tmp_path / "someone"
+    folder.mkdir()
+    write_map(marked, folder / "M.npz")
     viewer = make_napari_viewer()
-    (layer,) = viewer.open(tmp_path / "M.npz", plugin=PLUGIN)
+    (layer,) = viewer.open(folder / "M.npz", plugin=PLUGIN)
     path = tmp_path / f"saved{suffix}"
     assert viewer.layers.save(str(path), plugin=PLUGIN) == [str(path)]
+    assert b"someone" not in path.read_bytes()
     again = select_didv(read_file(path))
     np.testing.assert_array_equal(again.values, layer.data)
     np.testing.assert_allclose(again["x"].values, marked["x"].values, atol=1e-6)

@@ -62,7 +62,7 @@ def read(source: Source) -> xr.Dataset:
         # On damaged bytes the HDF5 stack raises nearly anything, from KeyError to RuntimeError.
         found = f"damaged data ({error})"[:120].replace("\n", " ")
         raise source.error("HDF5", found, "copy it again") from None
-    maps = [i for i in items if i.values.ndim in (2, 3) and min(i.values.shape) > 1]
+    maps = [i for i in items if i.values.ndim in (2, 3) and min(i.values.shape[-2:]) > 1]
     if not maps:
         raise source.error(
             "an array (bias, y, x) or (y, x)",

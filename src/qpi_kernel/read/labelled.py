@@ -12,30 +12,17 @@ from qpi_kernel.read.recording import Channel, Source
 # A result holds the measurement beside what was made of it; only the measurement is data.
 MEASUREMENT = "didv"
 DIMENSIONS = (("bias", "y", "x"), ("y", "x"))
-# What belongs to one file, one reading or one channel, not to the measurement.
-PASSING = {
-    "source",
-    "sha256",
-    "format",
-    "notes",
-    "units",
-    "long_name",
-    "channel",
-    "channel_reason",
-    "conversion",
-    "derivative",
-    "calibrated",
-    "size_nm",
-    "points_measured",
-    "points_total",
-}
+# Numbers that belong to one file or one reading, not to the measurement.
+PASSING = {"calibrated", "points_measured", "points_total"}
+# Any other text may be the name of somebody, a comment or a path.
+TEXTS = {"date", "prepared", "symmetrised", "window", "material", "scatterer", "simulation"}
 
 
 def read_labelled(source: Source, stored: xr.Dataset) -> xr.Dataset:
     """Return the variable "didv", or else every variable (bias, y, x) or (y, x), as channels.
 
     Axes are bias in mV, y and x in nm. Facts such as the set point are taken from the attributes
-    of the map and of the whole.
+    of the map and of the whole: numbers, and texts that this library writes.
 
     Raises
     ------
@@ -73,8 +60,13 @@ def _bias(dataset: xr.Dataset, facts: Mapping[str, Any]) -> Any:
 
 
 def _facts(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    return {
+    plain = {
         str(name): value.item() if isinstance(value, np.generic) else value
         for name, value in attrs.items()
-        if str(name) not in PASSING and not isinstance(value, np.ndarray | list | tuple)
+    }
+    return {
+        name: value
+        for name, value in plain.items()
+        if (isinstance(value, int | float) and name not in PASSING)
+        or (isinstance(value, str) and name in TEXTS)
     }
