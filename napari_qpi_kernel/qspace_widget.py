@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_qpi_kernel.bridge import LayerData, bias_at, layer_attributes, map_arguments
 from napari_qpi_kernel.column import Column
-from napari_qpi_kernel.job import Job, report
+from napari_qpi_kernel.job import report
+from napari_qpi_kernel.job_bar import JobBar
 from napari_qpi_kernel.layer_choice import follow
 from napari_qpi_kernel.qspace_jobs import (
     Curves,
@@ -45,15 +46,12 @@ class QSpaceWidget(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self._curves: Curves | None = None
-        self._curves_job: Job | None = None
-        self._live = False
+        self._live = self._taking = False
         self._followed: set[object] = set()
         self.transform = TransformPanel(napari_viewer)
         self.curves = CurvesPanel()
         self.lattice = LatticePanel()
-        self.status = QLabel()
-        self.status.setWordWrap(True)
-        self.status.setContentsMargins(10, 4, 10, 8)
+        self.job = JobBar()
         inside = QWidget()
         column = QVBoxLayout(inside)
         for panel in (self.transform, self.curves, self.lattice):
@@ -64,13 +62,14 @@ class QSpaceWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._column)
-        layout.addWidget(self.status)
+        layout.addWidget(self.job)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE_MS)
         self._timer.timeout.connect(self._take_curves)
 
         self.transform.changed.connect(self._refresh)
+        self.job.changed.connect(self._show_state)
         self.transform.show_button.clicked.connect(self._transform)
         self.curves.changed.connect(self._follow_curves)
         self.curves.take.clicked.connect(self._start_curves)
@@ -86,15 +85,19 @@ class QSpaceWidget(QWidget):
         self._refresh()
 
     def _refresh(self) -> None:
-        layer = self.transform.layers.layer
-        self.transform.show_button.setEnabled(layer is not None)
-        self.curves.take.setEnabled(layer is not None)
-        self.lattice.bragg.setEnabled(self._raw_map() is not None)
-        if layer is None:
-            self.status.setText("Open a map in nm first.")
-        elif self.status.text().startswith("Open"):
-            self.status.setText("")
+        self._show_state()
+        if self.transform.layers.layer is None:
+            self.job.tell("Open a map in nm first.")
+        elif self.job.status.text().startswith("Open"):
+            self.job.tell("")
         self._follow_curves()
+
+    def _show_state(self) -> None:
+        self._taking = self._taking and self.job.busy
+        ready = self.transform.layers.layer is not None
+        self.transform.show_button.setEnabled(ready and (self._taking or not self.job.busy))
+        self.curves.take.setEnabled(ready)
+        self.lattice.bragg.setEnabled(self._raw_map() is not None)
 
     def _set_theme(self) -> None:
         theme = get_theme(self._viewer.theme)
@@ -124,34 +127,24 @@ class QSpaceWidget(QWidget):
             beside_name="" if beside is None else beside.name,
         )
 
-    def _run(self, ask: Callable[[], Steps[Any]], done: Callable[[Any], None]) -> Job | None:
-        """Run the steps that `ask` returns in the thread and hand their result to `done`."""
-        try:
-            steps = ask()
-        except QpiError as error:
-            self.status.setText(report(error))
-            return None
-        job = Job(steps, self)
-        job.returned.connect(done)
-        job.failed.connect(self.status.setText)
-        return job.start()
+    def _run(self, ask: Callable[[], Steps[Any]], done: Callable[[Any], None], what: str) -> None:
+        """Do what a button asks for; curves that are just being taken are taken again after it."""
+        if self._taking:
+            self.job.cancel()
+            self._timer.start()
+        self.job.run(ask, done, what)
 
     def _transform(self) -> None:
         def ask() -> Steps[list[LayerData]]:
             settings, part = self.transform.form.value(), self.transform.part.currentText()
             return iter_transform(self._subject(), settings, part)
 
-        self.transform.show_button.setEnabled(False)
-        job = self._run(ask, self._show)
-        if job is None:
-            self._refresh()
-        else:
-            job.ended.connect(self._refresh)
+        self._run(ask, self._show, "Transforming …")
 
     def _show(self, layers: list[LayerData]) -> None:
         show_in_q_viewer(self._viewer, self, *layers)
         names = " and ".join(data[1]["name"] for data in layers)
-        self.status.setText(f"In the q viewer: {names}.")
+        self.job.tell(f"In the q viewer: {names}.")
 
     def _start_curves(self) -> None:
         self._live = True
@@ -165,8 +158,9 @@ class QSpaceWidget(QWidget):
         if self.transform.layers.layer is None:
             self._live = False
             return
-        if self._curves_job is not None:
-            self._curves_job.cancel()
+        if self.job.busy and not self._taking:
+            self._timer.start()
+            return
 
         def ask() -> Steps[Curves]:
             q_viewer = q_viewer_of(self._viewer)
@@ -174,14 +168,9 @@ class QSpaceWidget(QWidget):
             settings, group = self.curves.form.value(), self.transform.form.value()
             return iter_curves(self._subject(), settings, group, line)
 
-        self._curves_job = job = self._run(ask, self._show_curves)
-        if job is not None:
-            self.status.setText("Taking curves …")
-            job.ended.connect(lambda: self._forget(job))
-
-    def _forget(self, job: Job) -> None:
-        if self._curves_job is job:
-            self._curves_job = None
+        self.job.cancel()
+        self.job.run(ask, self._show_curves, "Taking curves …")
+        self._taking = self.job.busy
 
     def _show_curves(self, curves: Curves) -> None:
         self._curves = curves
@@ -190,7 +179,7 @@ class QSpaceWidget(QWidget):
         self.curves.show_found(True, text)
         many = len(found.dispersion)
         energies = f"{many} energies" if many > 1 else "one energy"
-        self.status.setText(f"Curves of {curves.name} at {energies}.")
+        self.job.tell(f"Curves of {curves.name} at {energies}.")
         self.curves.plot.draw(curves, self._shown_bias())
 
     def _show_energy(self) -> None:
@@ -208,7 +197,7 @@ class QSpaceWidget(QWidget):
     def _draw_line(self) -> None:
         q_viewer = q_viewer_of(self._viewer)
         if q_viewer is None:
-            self.status.setText("Show the transform in the q viewer first, then draw a line on it.")
+            self.job.tell("Show the transform in the q viewer first, then draw a line on it.")
             return
         layer = draw_cut(q_viewer, shown_reach(q_viewer))
         if layer.unique_id not in self._followed:
@@ -224,7 +213,9 @@ class QSpaceWidget(QWidget):
         folder = QFileDialog.getExistingDirectory(self, "Export the curves into a folder")
         if folder and self._curves is not None:
             curves, bias = self._curves, self._shown_bias()
-            self._run(lambda: iter_export_curves(curves, folder, bias), self.status.setText)
+            self._run(
+                lambda: iter_export_curves(curves, folder, bias), self.job.tell, "Exporting …"
+            )
 
     def _save_figure(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save the figure", "qspace.svg", FIGURES)
@@ -233,15 +224,17 @@ class QSpaceWidget(QWidget):
             try:
                 self.curves.plot.save(path)
             except OSError as error:
-                self.status.setText(report(QpiError(f"{path}: cannot be written ({error})")))
+                self.job.tell(report(QpiError(f"{path}: cannot be written ({error})")))
                 return
-            self.status.setText(f"Figure saved to {path}")
+            self.job.tell(f"Figure saved to {path}")
 
     def _show_zone(self) -> None:
         if q_viewer_of(self._viewer) is None:
-            self.status.setText("Show a transform in the q viewer first.")
+            self.job.tell("Show a transform in the q viewer first.")
             return
-        self._run(lambda: iter_zone(self.lattice.form.value()), self._add_zone)
+        self._run(
+            lambda: iter_zone(self.lattice.form.value()), self._add_zone, "Drawing the zone …"
+        )
 
     def _add_zone(self, drawn: tuple[Any, Any]) -> None:
         q_viewer = q_viewer_of(self._viewer)
@@ -257,9 +250,14 @@ class QSpaceWidget(QWidget):
             q_viewer = q_viewer_of(self._viewer)
             if q_viewer is not None:
                 show_bragg(q_viewer, peaks, shown_reach(q_viewer))
-                self._show_zone()
+                # A job of its own, once this one is over.
+                QTimer.singleShot(0, self._show_zone)
 
-        self._run(lambda: iter_bragg(_arguments(self._raw_map()), settings), done)
+        self._run(
+            lambda: iter_bragg(_arguments(self._raw_map()), settings),
+            done,
+            "Looking for Bragg peaks …",
+        )
 
 
 def _arguments(layer: Any) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def band() -> None:
     dock.transform.layers.choose(layer)
     dock.curves.form.widgets["band"].value = "parabola"
     dock.curves.take.click()
-    wait(lambda: dock._curves is not None and dock._curves_job is None)
+    wait(lambda: dock._curves is not None and not dock.job.busy)
     dock._column.show_top_of(dock.curves)
     save(viewer, "band")
     viewer.close()

@@ -61,7 +61,7 @@ def shown(make_napari_viewer, qtbot, add_map, add_kernel, open_qspace):
 def take_curves(dock, qtbot):
     before = dock._curves
     dock.curves.take.click()
-    qtbot.waitUntil(lambda: dock._curves is not before and dock._curves_job is None, **WAIT)
+    qtbot.waitUntil(lambda: dock._curves is not before and not dock.job.busy, **WAIT)
     return dock._curves
 
 
@@ -134,7 +134,7 @@ def test_nothing_to_show_is_said(make_napari_viewer, open_qspace):
     assert not dock.transform.show_button.isEnabled()
     assert not dock.curves.take.isEnabled()
     assert not dock.lattice.bragg.isEnabled()
-    assert "Open a map" in dock.status.text()
+    assert "Open a map" in dock.job.status.text()
 
 
 def test_the_raw_map_covers_the_left_half_and_a_symmetry_is_in_the_name(shown, qtbot):
@@ -201,7 +201,7 @@ def test_the_curve_follows_a_line_that_is_dragged(shown, qtbot):
     dock.curves.form.widgets["direction"].value = "line"
     assert not dock.curves.draw_line.isHidden()
     dock.curves.draw_line.click()
-    qtbot.waitUntil(lambda: dock._curves is not None and dock._curves_job is None, **WAIT)
+    qtbot.waitUntil(lambda: dock._curves is not None and not dock.job.busy, **WAIT)
     layer = cut_layer(q_viewer)
     start, end = line_of(layer)
     assert start == (0.0, 0.0)
@@ -224,9 +224,9 @@ def test_a_line_that_was_not_drawn_is_asked_for(make_napari_viewer, qtbot, add_k
     dock.transform.layers.choose(kernel)
     dock.curves.form.widgets["direction"].value = "line"
     dock.curves.take.click()
-    qtbot.waitUntil(lambda: "draw one" in dock.status.text(), **WAIT)
+    qtbot.waitUntil(lambda: "draw one" in dock.job.status.text(), **WAIT)
     dock.curves.draw_line.click()
-    assert "first" in dock.status.text()
+    assert "first" in dock.job.status.text()
 
 
 def test_zone_and_bragg_peaks_check_the_size_of_a_map(shown, qtbot):
@@ -254,7 +254,7 @@ def test_curves_are_exported_with_a_figure(shown, qtbot, tmp_path, monkeypatch):
     take_curves(dock, qtbot)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     dock.curves.export.click()
-    qtbot.waitUntil(lambda: "files written" in dock.status.text(), **WAIT)
+    qtbot.waitUntil(lambda: "files written" in dock.job.status.text(), **WAIT)
     with (tmp_path / "dispersion.csv").open(encoding="utf-8") as file:
         assert len(list(csv.reader(file))) == 4
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "figure"), ""))
@@ -269,7 +269,7 @@ def test_removing_the_layer_ends_the_curves(shown, qtbot):
         viewer.layers.remove(layer)
     qtbot.wait(400)
     assert not dock.curves.take.isEnabled()
-    assert "Open a map" in dock.status.text()
+    assert "Open a map" in dock.job.status.text()
 
 
 def test_every_control_says_what_it_is_for_and_the_dock_stays_narrow(shown):
