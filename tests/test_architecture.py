@@ -83,6 +83,7 @@ PUBLIC_NAMES = [
     "level",
     "level_rows",
     "line_cut",
+    "load_result",
     "load_scatterers",
     "locate_scatterers",
     "make_map",

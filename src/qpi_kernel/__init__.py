@@ -19,7 +19,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "assessment": ["Assessment", "assess"],
         "batch": ["BatchItem", "iter_batch", "run_batch"],
         "errors": ["QpiError"],
-        "export": ["ExportError", "export_result", "write_map"],
+        "export": ["ExportError", "export_result", "load_result", "write_map"],
         "export.public_csv": ["write_public_samples"],
         "export.simulation": ["write_simulation"],
         "extract.engine": ["extract_kernel", "iter_extract"],

@@ -22,6 +22,7 @@ from qpi_kernel.progress import Progress, Steps, drain, scaled
 from qpi_kernel.read import read_file, select_didv, sha256_of
 from qpi_kernel.recipes import export_run, identity, load_recipe
 from qpi_kernel.scatterers import Scatterers, load_scatterers
+from qpi_kernel.settings import from_dict
 from qpi_kernel.workers import answers, connected
 
 # dask is an extra: without it everything but a batch works.
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # One item to be made: its settings and its identity.
 Plan = tuple[PipelineSettings, str]
+# The error of an item whose turn has not come.
+WAITING = "not finished"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,19 @@ class BatchItem:
     seconds: float = float("nan")
     error: str = ""
     folder: str = ""
+
+
+@dataclass(frozen=True)
+class BatchProgress(Progress):
+    """One step of a batch, with what became of its items so far.
+
+    Parameters
+    ----------
+    items : tuple of BatchItem
+        In the order of the files; an item whose turn has not come has the error `WAITING`.
+    """
+
+    items: tuple[BatchItem, ...] = ()
 
 
 def run_batch(
@@ -122,7 +138,8 @@ def iter_batch(
     Yields
     ------
     Progress
-        After each item, and often in between, so that Cancel (closing the generator) is quick.
+        After each item, and often in between, so that Cancel (closing the generator) is quick;
+        `BatchProgress` once it is known what is to be made.
 
     Returns
     -------
@@ -182,6 +199,7 @@ def _iter_make(
 ) -> Steps[list[BatchItem]]:
     """Make what is not there yet; keep the summary up to date."""
     done = _finished(batch.out)
+    waiting: dict[str, BatchItem] = {}
     asked: dict[str, tuple[Any, ...]] = {}
     items: list[tuple[str, str]] = []
     for file in dict.fromkeys(batch.files):
@@ -193,25 +211,29 @@ def _iter_make(
             continue
         for own, key in found:
             items.append((file, key))
+            bias = "" if own.bias_mV is None else f"{own.bias_mV:g}"
+            waiting[key] = BatchItem("", bias, error=WAITING)
             if key not in done:
                 folder = batch.out.absolute() / _folder_name(file, own, key, batch.per_energy)
                 asked[key] = (Path(file).absolute(), own, batch.scatterers, folder)
 
     def rows() -> list[BatchItem]:
-        missing = BatchItem("", error="not finished")
-        return [replace(done.get(key, missing), file=file) for file, key in items]
+        return [replace(done.get(key) or waiting[key], file=file) for file, key in items]
 
     left, message = len(asked), f"{len(items) - len(asked)} were done before"
+    told = tuple(rows())
     for answer in answers(client, _extract, asked):
         if answer:
             key, made = answer
-            done[key] = BatchItem("", error=made) if isinstance(made, str) else made
+            done[key] = replace(waiting[key], error=made) if isinstance(made, str) else made
             left -= 1
             message = f"{asked[key][0].name}: {done[key].verdict or 'no result'}"
-            _write_summary(rows(), batch.out)
-        yield Progress(1 - left / len(asked), f"{len(asked) - left} of {len(asked)}, {message}")
-    _write_summary(rows(), batch.out)
-    return rows()
+            told = tuple(rows())
+            _write_summary(told, batch.out)
+        share = 1 - left / len(asked)
+        yield BatchProgress(share, f"{len(asked) - left} of {len(asked)}, {message}", told)
+    _write_summary(told, batch.out)
+    return list(told)
 
 
 def _identify(
@@ -315,6 +337,31 @@ def _folder_name(file: str, settings: PipelineSettings, key: str, per_energy: bo
     # The identity in the name lets files of one name, and other settings, stand side by side.
     bias = f"_{settings.bias_mV:g}mV" if per_energy else ""
     return f"{Path(file).stem[:80]}{bias}-{key[:8]}"
+
+
+def load_summary(out: Path | str) -> list[BatchItem]:
+    """Read the summary.csv of a batch.
+
+    Parameters
+    ----------
+    out : path
+        The folder of the batch.
+
+    Raises
+    ------
+    QpiError
+        If there is none, or it is no summary of a batch.
+    """
+    path = Path(out) / "summary.csv"
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        # An empty field is what is not known.
+        return [from_dict(BatchItem, {k: v for k, v in row.items() if k and v}) for row in rows]
+    except OSError as error:
+        raise QpiError(f"{path}: cannot be read ({error.strerror}); is it a batch?") from None
+    except (QpiError, UnicodeDecodeError, csv.Error):
+        raise QpiError(f"{path}: not the summary of a batch; run the batch again") from None
 
 
 def _write_summary(items: Sequence[BatchItem], out: Path) -> None:

@@ -6,7 +6,7 @@ wants the result calls `drain`.
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -84,4 +84,5 @@ def scaled(steps: Steps[T], start: float, stop: float) -> Steps[T]:
             except StopIteration as done:
                 result: T = done.value
                 return result
-            yield Progress(start + (stop - start) * step.fraction, step.message)
+            # What else a step tells stays with it.
+            yield replace(step, fraction=start + (stop - start) * step.fraction)

@@ -12,7 +12,8 @@ import numpy as np
 from qpi_kernel.errors import QpiError
 from qpi_kernel.export import export_result
 from qpi_kernel.export.plain_values import to_json
-from qpi_kernel.pipeline import PipelineResult
+from qpi_kernel.pipeline import PipelineResult, PipelineSettings, settings_of
+from qpi_kernel.settings import load
 
 # The positions of a million scatterers fit.
 LARGEST_BYTES = 2**26
@@ -69,6 +70,23 @@ def load_recipe(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise QpiError(f"{path}: expected a recipe, found {type(content).__name__}")
     return content
+
+
+def load_settings(path: Path) -> PipelineSettings:
+    """Read the settings of a run from a recipe.json, or from a .toml or .json of settings.
+
+    The positions that a recipe was given are left out: they belong to its file.
+
+    Raises
+    ------
+    QpiError
+        If the file cannot be read, or holds wrong settings.
+    """
+    if path.suffix.lower() == ".json":
+        content = load_recipe(path)
+        if "settings" in content:
+            return settings_of({**content, "scatterers": None})[0]
+    return load(PipelineSettings, path)
 
 
 def identity(recipe: Mapping[str, Any]) -> str:

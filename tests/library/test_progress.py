@@ -1,5 +1,7 @@
 """Generators of Progress: run to the end, nested, closed half way."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from qpi_kernel.progress import Progress, drain, scaled
@@ -29,6 +31,17 @@ def test_scaled_maps_the_fractions_and_passes_the_result_on():
     assert results == ["result"]
     assert [step.fraction for step in seen] == pytest.approx([0.2, 0.4, 0.6])
     assert {step.message for step in seen} == {"counting"}
+
+
+def test_what_else_a_step_tells_passes_through_the_scale():
+    @dataclass(frozen=True)
+    class Counted(Progress):
+        count: int = 0
+
+    def steps():
+        yield Counted(0.5, "half", 3)
+
+    assert list(scaled(steps(), 0.0, 0.5)) == [Counted(0.25, "half", 3)]
 
 
 def test_closing_the_outer_generator_closes_the_inner_one():

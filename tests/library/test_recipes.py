@@ -11,8 +11,8 @@ from qpi_kernel.errors import QpiError
 from qpi_kernel.export.plain_values import to_json
 from qpi_kernel.learn.model import SHIPPED
 from qpi_kernel.pipeline import PipelineSettings, check_model, find_input, plan, settings_of
-from qpi_kernel.recipes import differences, identity, load_recipe
-from qpi_kernel.settings import from_dict
+from qpi_kernel.recipes import differences, identity, load_recipe, load_settings
+from qpi_kernel.settings import from_dict, save, to_dict
 
 needs_model = pytest.mark.skipif(not SHIPPED.is_file(), reason="no trained model in this checkout")
 SMALL = {"window_nm": 8.0, "samples": 4}
@@ -150,3 +150,17 @@ def test_another_model_or_input_is_refused_unless_told(folder, tmp_path, capsys)
     assert main(["run", str(changed), "--out", str(tmp_path / "b"), "--anyway"]) == 0
     told = differences(recipe, load_recipe(tmp_path / "b" / "recipe.json"))
     assert [sentence.split(":")[0] for sentence in told] == ["measurement", "model"]
+
+
+def test_settings_come_from_recipes_and_from_files_of_settings(tmp_path):
+    settings = from_dict(PipelineSettings, {"bias_mV": 5.0, "extract": {"method": "average"}})
+    recipe = tmp_path / "recipe.json"
+    points = {"xy_nm": [[1.0, 2.0]], "weight": [1.0], "species": [0]}
+    recipe.write_text(to_json({"settings": to_dict(settings), "scatterers": points}))
+    assert load_settings(recipe) == settings
+    for name in ("own.toml", "own.json"):
+        save(settings, tmp_path / name)
+        assert load_settings(tmp_path / name) == settings
+    recipe.write_text('{"settings": {"bias": 3}}')
+    with pytest.raises(QpiError, match="setting bias"):
+        load_settings(recipe)
