@@ -1,5 +1,6 @@
 """Every real file, against what its header says, copied from there by hand."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -186,6 +187,26 @@ def test_spectra(data_dir, name):
 def test_refused(data_dir, name):
     with pytest.raises(ReadError, match=REFUSED[name]):
         read_file(data_dir / name)
+
+
+def row(name):
+    """Return the line of the documentation about a file."""
+    if name in SPECTRA:
+        (count, points), biases, channels = SPECTRA[name]
+        where, size, angle = f"{points}", "", ""
+    else:
+        (count, ny, nx), (width, height), biases, channels, turned, *_ = MAPS[name]
+        where, size = f"{nx} x {ny}", f"{width:.6g} x {height:.6g}"
+        angle = "" if turned is None else f"{turned:g}"
+    bias = f"{biases[0]:g}" if count == 1 else f"{biases[0]:g} to {biases[-1]:g}"
+    cells = (f"`{Path(name).name}`", where, size, angle, f"{count}", bias)
+    return f"| {' | '.join(cells)} | {len(channels.split(', '))} |"
+
+
+@pytest.mark.parametrize("name", [*MAPS, *SPECTRA])
+def test_the_documentation_says_what_is_read(name):
+    page = Path(__file__).parents[3] / "docs" / "formats.md"
+    assert row(name) in page.read_text(encoding="utf-8").splitlines()
 
 
 def test_every_file_is_in_the_tables(data_dir):
