@@ -1,9 +1,10 @@
 """How a dock is laid out: rows in a column that scrolls."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 SETTLE_MS = 50
 # Rows that arrive later than their neighbours (the gauge, from its thread) move what was in view.
@@ -55,3 +56,19 @@ def row(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget)
     return side_by_side
+
+
+def lay_out(dock: QWidget, panels: Sequence[QWidget], foot: QWidget) -> Column:
+    """Fill a dock: panels in a column that scrolls, and a foot below it that stays in view."""
+    inside = QWidget()
+    rows = QVBoxLayout(inside)
+    for panel in panels:
+        rows.addWidget(panel)
+    rows.addStretch()
+    column = Column()
+    column.setWidget(inside)
+    layout = QVBoxLayout(dock)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(column)
+    layout.addWidget(foot)
+    return column

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_qpi_kernel.bridge import LayerData, Map, layer_attributes, map_arguments, show_y_up
-from napari_qpi_kernel.column import Column
+from napari_qpi_kernel.column import lay_out
 from napari_qpi_kernel.comparison_view import (
     ComparisonView,
     iter_compare_request,
@@ -27,6 +27,7 @@ from napari_qpi_kernel.extraction import (
     iter_prepare_request,
     iter_read_channel,
 )
+from napari_qpi_kernel.figure import iter_result_figure
 from napari_qpi_kernel.job import Job
 from napari_qpi_kernel.job_bar import JobBar
 from napari_qpi_kernel.map_panel import MapPanel, extent_nm
@@ -59,7 +60,8 @@ class ExtractWidget(QWidget):
         self.settings = SettingsPanel()
         self.results = ResultPanel()
         self.job = JobBar(lambda: self.settings.device.setCurrentText("cpu"))
-        self._build()
+        panels = (self.maps, self.scatterers, self.settings, self.results)
+        self._column = lay_out(self, panels, self.job)
 
         self.maps.changed.connect(self._refresh)
         self.maps.channel_wanted.connect(self._open_channel)
@@ -72,6 +74,7 @@ class ExtractWidget(QWidget):
         self.settings.show_prepared.clicked.connect(self._show_prepared)
         self.results.folder_wanted.connect(self._export_folder)
         self.results.tiff_wanted.connect(self._export_tiff)
+        self.results.figure_wanted.connect(self._save_figure)
         self.results.points_wanted.connect(self._select_points)
         self.results.compare.clicked.connect(self._compare)
         show_y_up(napari_viewer)
@@ -83,19 +86,6 @@ class ExtractWidget(QWidget):
         self._memory = Memory(self.maps, self.scatterers, self.settings, self)
         self._memory.told.connect(self.job.tell)
         self._memory.follow()
-
-    def _build(self) -> None:
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        for panel in (self.maps, self.scatterers, self.settings, self.results):
-            column.addWidget(panel)
-        column.addStretch()
-        self._column = Column()
-        self._column.setWidget(inside)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._column)
-        layout.addWidget(self.job)
 
     def problem(self) -> str:
         """Return why Extract is not possible now, "" if it is."""
@@ -220,6 +210,11 @@ class ExtractWidget(QWidget):
 
     def _export_tiff(self, outcome: Outcome, path: str) -> None:
         self._export(lambda: iter_export_kernel(outcome, path))
+
+    def _save_figure(self, outcome: Outcome, path: str) -> None:
+        # An energy that the result does not have gives the nearest.
+        bias = None if self.maps.layer is None else self.maps.shown_bias_mV
+        self._export(lambda: iter_result_figure(outcome, path, bias))
 
     def _export(self, ask: Callable[[], Steps[str]]) -> None:
         self.job.run(ask, self.job.tell, "Exporting …")

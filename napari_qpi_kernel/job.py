@@ -28,6 +28,7 @@ class Job(QObject):
     """
 
     progressed = Signal(float, str)
+    stepped = Signal(object)
     returned = Signal(object)
     failed = Signal(str)
     ended = Signal()
@@ -57,6 +58,7 @@ class Job(QObject):
     def _on_progress(self, step: Progress) -> None:
         if not self._over:
             self.progressed.emit(step.fraction, step.message)
+            self.stepped.emit(step)
 
     def _on_returned(self, result: Any) -> None:
         if not self._over:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBox
 
 from napari_qpi_kernel.job import Job, report
 from qpi_kernel.errors import GpuMemoryError, QpiError
-from qpi_kernel.progress import Steps
+from qpi_kernel.progress import Progress, Steps
 
 # Before that the time left is a guess; shorter work needs none.
 LEAST_SHARE, LEAST_S = 0.05, 3.0
@@ -75,8 +75,26 @@ class JobBar(QWidget):
         """Write a line of status."""
         self.status.setText(text)
 
-    def run(self, ask: Callable[[], Steps[Any]], done: Callable[[Any], None], what: str) -> None:
-        """Run the steps that `ask` returns in the thread and hand their result to `done`."""
+    def run(
+        self,
+        ask: Callable[[], Steps[Any]],
+        done: Callable[[Any], None],
+        what: str,
+        seen: Callable[[Progress], None] | None = None,
+    ) -> None:
+        """Run the steps that `ask` returns in the thread.
+
+        Parameters
+        ----------
+        ask : callable
+            Returns the steps; reads the dock before the thread starts.
+        done : callable
+            Gets their result.
+        what : str
+            The status until the first of them.
+        seen : callable, optional
+            Gets each of them.
+        """
         try:
             if self.busy:
                 raise QpiError("something else is running: wait until it is done, or cancel it")
@@ -85,11 +103,13 @@ class JobBar(QWidget):
             self.tell(report(error))
             return
         self.on_cpu.hide()
-        self._again = lambda: self.run(ask, done, what)
+        self._again = lambda: self.run(ask, done, what, seen)
         job = Job(steps, self)
         self._job, self._begun = job, time.monotonic()
         self.bar.setValue(0)
         job.progressed.connect(self._show_progress)
+        if seen is not None:
+            job.stepped.connect(seen)
         job.returned.connect(done)
         job.failed.connect(lambda text: self._on_failed(text, job.error))
         job.ended.connect(self._on_ended)

@@ -48,12 +48,16 @@ class TransformPanel(QGroupBox):
         self.form = SettingsForm(TransformSettings, ("window", "pad", "symmetry", "mirror_deg"))
         self.show_button = QPushButton("Show in the q viewer")
         self.show_button.setToolTip("A second window with axes in 1/nm, q = 2 pi / wavelength")
+        self.figure = QPushButton("Save figure…")
+        self.figure.setToolTip(
+            "The layer, log|F| and the raw map [nm, 1/nm] at the energy shown, as SVG, PDF or PNG"
+        )
         rows = QFormLayout(self)
         rows.addRow("Layer", self.layers)
         rows.addRow("Raw map", self.beside)
         rows.addRow("Part", self.part)
         rows.addRow(self.form)
-        rows.addRow(self.show_button)
+        rows.addRow(row(self.show_button, self.figure))
         self.layers.chosen.connect(self.changed)
         self.beside.chosen.connect(self.changed)
         self.form.changed.connect(self._refresh)

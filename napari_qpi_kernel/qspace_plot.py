@@ -89,15 +89,6 @@ class CurvePlot(QWidget):
             self._energy_line.set_ydata([bias_mV, bias_mV])
         self._canvas.draw_idle()
 
-    def save(self, path: str) -> None:
-        """Save the figure, black on white; the suffix of the file chooses SVG, PDF or PNG."""
-        from qpi_kernel.files import replacing
-        from qpi_kernel.qspace.plots import analysis_figure
-
-        if self._curves is not None:
-            with replacing(path) as temporary:
-                analysis_figure(self._curves.found, self._bias_mV).savefig(temporary, dpi=200)
-
     def _on_click(self, event: Any) -> None:
         if self._energy_line is not None and event.inaxes is self._axes[1]:
             self.energy_wanted.emit(float(event.ydata))

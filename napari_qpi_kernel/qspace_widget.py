@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_qpi_kernel.bridge import LayerData, bias_at, layer_attributes, map_arguments
-from napari_qpi_kernel.column import Column
-from napari_qpi_kernel.job import report
+from napari_qpi_kernel.column import lay_out
+from napari_qpi_kernel.figure import ask_figure, iter_curves_figure, iter_transform_figure
 from napari_qpi_kernel.job_bar import JobBar
 from napari_qpi_kernel.layer_choice import follow
 from napari_qpi_kernel.qspace_jobs import (
@@ -24,14 +24,12 @@ from napari_qpi_kernel.qspace_jobs import (
 from napari_qpi_kernel.qspace_overlays import cut_layer, draw_cut, line_of, show_bragg, show_zone
 from napari_qpi_kernel.qspace_panels import CurvesPanel, LatticePanel, TransformPanel, is_centred
 from napari_qpi_kernel.qspace_viewer import q_viewer_of, show_in_q_viewer, shown_reach
-from qpi_kernel.errors import QpiError
 from qpi_kernel.progress import Steps
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 DEBOUNCE_MS = 250
-FIGURES = "Figure (*.svg *.pdf *.png)"
 PAST = ("added", "removed", "changed")
 
 
@@ -52,17 +50,7 @@ class QSpaceWidget(QWidget):
         self.curves = CurvesPanel()
         self.lattice = LatticePanel()
         self.job = JobBar()
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        for panel in (self.transform, self.curves, self.lattice):
-            column.addWidget(panel)
-        column.addStretch()
-        self._column = Column()
-        self._column.setWidget(inside)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._column)
-        layout.addWidget(self.job)
+        self._column = lay_out(self, (self.transform, self.curves, self.lattice), self.job)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE_MS)
@@ -71,6 +59,7 @@ class QSpaceWidget(QWidget):
         self.transform.changed.connect(self._refresh)
         self.job.changed.connect(self._show_state)
         self.transform.show_button.clicked.connect(self._transform)
+        self.transform.figure.clicked.connect(self._save_transform)
         self.curves.changed.connect(self._follow_curves)
         self.curves.take.clicked.connect(self._start_curves)
         self.curves.draw_line.clicked.connect(self._draw_line)
@@ -96,6 +85,7 @@ class QSpaceWidget(QWidget):
         self._taking = self._taking and self.job.busy
         ready = self.transform.layers.layer is not None
         self.transform.show_button.setEnabled(ready and (self._taking or not self.job.busy))
+        self.transform.figure.setEnabled(ready)
         self.curves.take.setEnabled(ready)
         self.lattice.bragg.setEnabled(self._raw_map() is not None)
 
@@ -218,15 +208,20 @@ class QSpaceWidget(QWidget):
             )
 
     def _save_figure(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save the figure", "qspace.svg", FIGURES)
+        path = ask_figure(self, "curves.svg")
+        if path and self._curves is not None:
+            curves, bias = self._curves, self._shown_bias()
+            self._run(lambda: iter_curves_figure(curves, path, bias), self.job.tell, "Drawing …")
+
+    def _save_transform(self) -> None:
+        path = ask_figure(self, "transform.svg")
         if path:
-            path += "" if path.lower().endswith((".svg", ".pdf", ".png")) else ".svg"
-            try:
-                self.curves.plot.save(path)
-            except OSError as error:
-                self.job.tell(report(QpiError(f"{path}: cannot be written ({error})")))
-                return
-            self.job.tell(f"Figure saved to {path}")
+            settings, bias = self.transform.form.value(), self._shown_bias()
+            self._run(
+                lambda: iter_transform_figure(self._subject(), settings, path, bias),
+                self.job.tell,
+                "Drawing …",
+            )
 
     def _show_zone(self) -> None:
         if q_viewer_of(self._viewer) is None:

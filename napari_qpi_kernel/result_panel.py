@@ -8,14 +8,14 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QGroupBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QWidget,
 )
 from superqt import QCollapsible
 
+from napari_qpi_kernel.column import row
 from napari_qpi_kernel.extraction import Outcome
+from napari_qpi_kernel.figure import ask_figure
 from napari_qpi_kernel.layer_choice import ElidedCombo
 from napari_qpi_kernel.trust import linked_points, numbers_html, verdict_html
 
@@ -27,6 +27,7 @@ class ResultPanel(QGroupBox):
 
     folder_wanted = Signal(object, str)
     tiff_wanted = Signal(object, str)
+    figure_wanted = Signal(object, str)
     points_wanted = Signal(object, list)
 
     def __init__(self) -> None:
@@ -49,23 +50,23 @@ class ResultPanel(QGroupBox):
         self.folder.setToolTip("TIFF, .gsf, netCDF, CSV, figure, recipe and methods text")
         self.tiff = QPushButton("Export kernel TIFF…")
         self.tiff.setToolTip("float32, with pixel size and unit")
+        self.figure = QPushButton("Save figure…")
+        self.figure.setToolTip(
+            "Map, kernel, |F|, reconstruction and residual [nm, 1/nm] as SVG, PDF or PNG"
+        )
         self.compare = QPushButton("Compare methods")
         self.compare.setToolTip(
             "Every method on this map, region and points; sbd finds its own points"
         )
         self.folder.clicked.connect(self._choose_folder)
         self.tiff.clicked.connect(self._choose_tiff)
-        buttons = QWidget()
-        row = QHBoxLayout(buttons)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.folder)
-        row.addWidget(self.tiff)
+        self.figure.clicked.connect(self._choose_figure)
         form = QFormLayout(self)
         form.addRow("Result", self.results)
         form.addRow(self.verdict)
         form.addRow(self.all_numbers)
-        form.addRow(buttons)
-        form.addRow(self.compare)
+        form.addRow(row(self.folder, self.tiff))
+        form.addRow(row(self.figure, self.compare))
         self.refresh()
 
     @property
@@ -83,7 +84,7 @@ class ResultPanel(QGroupBox):
     def refresh(self, event: object = None) -> None:
         """Show the result chosen."""
         outcome = self.outcome
-        for widget in (self.results, self.folder, self.tiff):
+        for widget in (self.results, self.folder, self.tiff, self.figure):
             widget.setEnabled(outcome is not None)
         self.verdict.setText(
             "<i>Nothing extracted yet.</i>" if outcome is None else verdict_html(outcome.assessment)
@@ -98,6 +99,11 @@ class ResultPanel(QGroupBox):
         folder = QFileDialog.getExistingDirectory(self, "Export the result into a folder")
         if folder:
             self.folder_wanted.emit(self.outcome, folder)
+
+    def _choose_figure(self) -> None:
+        path = ask_figure(self)
+        if path:
+            self.figure_wanted.emit(self.outcome, path)
 
     def _choose_tiff(self) -> None:
         path, _ = QFileDialog.getSaveFileName(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_qpi_kernel.bridge import (
     KEY,
@@ -13,7 +13,7 @@ from napari_qpi_kernel.bridge import (
     map_arguments,
     show_y_up,
 )
-from napari_qpi_kernel.column import Column
+from napari_qpi_kernel.column import lay_out
 from napari_qpi_kernel.job_bar import JobBar
 from napari_qpi_kernel.result_layers import GAP
 from napari_qpi_kernel.simulate_panels import MaterialPanel, ScenePanel, TheoryPanel
@@ -38,17 +38,7 @@ class SimulateWidget(QWidget):
         self.scene = ScenePanel(napari_viewer)
         self.theory = TheoryPanel(napari_viewer)
         self.job = JobBar()
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        for panel in (self.material, self.scene, self.theory):
-            column.addWidget(panel)
-        column.addStretch()
-        self._column = Column()
-        self._column.setWidget(inside)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._column)
-        layout.addWidget(self.job)
+        self._column = lay_out(self, (self.material, self.scene, self.theory), self.job)
 
         self.material.materials.currentIndexChanged.connect(self._on_material)
         self.scene.simulate.clicked.connect(self._simulate)

@@ -17,8 +17,9 @@ from qpi_kernel.extract.engine import iter_extract
 from qpi_kernel.extract.find import iter_find_scatterers
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.extract.settings import METHODS, ExtractSettings, Method
-from qpi_kernel.figures import colour_range, fft_panel, map_panel
+from qpi_kernel.figures import save_figure
 from qpi_kernel.files import replacing
+from qpi_kernel.panels import colour_range, fft_panel, map_panel
 from qpi_kernel.progress import Progress, Steps, scaled
 from qpi_kernel.scatterers import Scatterers
 
@@ -188,8 +189,7 @@ def save_comparison(
     figure, rows = comparison_figure(trials, bias_mV), comparison_table(trials)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with replacing(folder / "comparison.png") as temporary:
-            figure.savefig(temporary, dpi=200)
+        save_figure(figure, folder / "comparison.png")
         with (
             replacing(folder / "comparison.csv") as temporary,
             temporary.open("w", newline="", encoding="utf-8") as stream,

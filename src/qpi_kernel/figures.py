@@ -1,26 +1,26 @@
-"""The figure of a result: map, kernel, Fourier transform, reconstruction, residual on one page."""
+"""Figures of a result and of a transform, each on one page."""
 
 import textwrap
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.patches import Rectangle
 
 from qpi_kernel import qspace
 from qpi_kernel.assessment import Assessment
+from qpi_kernel.errors import QpiError
 from qpi_kernel.extract.result import Extraction
+from qpi_kernel.files import reason_of, replacing
 from qpi_kernel.maps import pixel_nm
+from qpi_kernel.panels import colour_range, fft_panel, map_panel
 
 VERDICT_COLOURS = {"good": "#1a7f37", "doubtful": "#b35900", "untrusted": "#b3261e"}
 MARK = "#ff8c1a"
-# The brightest half percent is the core of the scatterers, which would hide the waves.
-CONTRAST = (0.5, 99.5)
+SUFFIXES = (".svg", ".pdf", ".png")
+DPI = 200
 LEAST_RING = 0.25
 
 
@@ -44,7 +44,7 @@ def result_figure(
     matplotlib.figure.Figure
         Three panels above (map with the scatterers, kernel, log10 |F|) and three below
         (reconstruction and residual on the colour range of the map, |F| averaged over rings). y
-        points up; bars give nm and 1/nm. Save it with ``figure.savefig(path)``.
+        points up; bars give nm and 1/nm. `save_figure` saves it.
     """
     biases = result.kernel["bias"].values
     index = (
@@ -74,28 +74,113 @@ def result_figure(
 
     count = len(result.scatterers)
     title = f"{_source(didv)}{biases[index]:g} mV, {count} scatterer{'s' * (count != 1)}"
-    if assessment is None:
-        figure.suptitle(title, fontsize=13)
-    else:
-        sentence = "; ".join([f"Verdict: {assessment.verdict}", *assessment.reasons])
-        lines = textwrap.wrap(sentence, 135, max_lines=2, placeholder=" …")
-        # The layout keeps room for the title alone: empty lines make room for the verdict.
-        figure.suptitle(title + "\n" * len(lines), fontsize=13)
-        figure.text(
-            0.5,
-            0.958,
-            "\n".join(lines),
-            ha="center",
-            va="top",
-            fontsize=10,
-            color=VERDICT_COLOURS.get(assessment.verdict, "black"),
-        )
+    _write_title(figure, title, assessment)
     return figure
 
 
-def quantity(units: str) -> str:
-    """Return what a map of these units shows: "height" (a topography), "signal" or "dI/dV"."""
-    return {"pm": "height", "nm": "height", "pA": "signal", "mV": "signal"}.get(units, "dI/dV")
+def transform_figure(
+    field: xr.DataArray,
+    fft: xr.DataArray,
+    *,
+    bias_mV: float,
+    title: str = "",
+    beside: tuple[xr.DataArray, xr.DataArray] | None = None,
+) -> Figure:
+    """Draw a kernel, or a map, and its transform; below them those of another.
+
+    Parameters
+    ----------
+    field : xarray.DataArray, (bias, y, x)
+        A kernel, with its scatterer at y = x = 0, or a map.
+    fft : xarray.DataArray, (bias, qy, qx)
+        Its transform, as `qspace.transformed` returns it.
+    bias_mV : float
+        The nearest bias of each is drawn [mV].
+    title : str
+        What it is called.
+    beside : (field, fft), optional
+        The raw map and its transform, on the same range of q.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        log10 |F| beside the field; bars give nm and 1/nm. What was done to the transform (window,
+        symmetrisation) stands in the title.
+    """
+    pairs = [(field, fft), *([] if beside is None else [beside])]
+    figure = Figure(
+        figsize=(9.6, 4.4 * len(pairs)),
+        layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08),
+        facecolor="white",
+    )
+    axes = figure.subplots(len(pairs), 2, squeeze=False)
+    reach = qspace.interesting_q(field)
+    for (left, right), (own, own_fft) in zip(axes, pairs, strict=True):
+        index = int(np.argmin(np.abs(own["bias"].values - bias_mV)))
+        shown = own.isel(bias=slice(index, index + 1))
+        low, high = colour_range(shown.values)
+        units = str(own.attrs["units"])
+        if _is_centred(own):
+            swing = max(-low, high)
+            map_panel(left, shown, "Kernel of one scatterer", units, "RdBu_r", (-swing, swing))
+        else:
+            map_panel(left, shown, "Map", units, "gray", (low, high))
+        fft_panel(right, own_fft.isel(bias=slice(index, index + 1)), reach, "Fourier transform")
+    done = [str(fft.attrs.get("symmetrised") or ""), str(fft.attrs.get("window") or "")]
+    done = [word for word in done if word not in ("", "none")]
+    bias = float(field["bias"].values[int(np.argmin(np.abs(field["bias"].values - bias_mV)))])
+    figure.suptitle(", ".join(filter(None, [title, f"{bias:g} mV", *done])), fontsize=12)
+    return figure
+
+
+def _is_centred(field: xr.DataArray) -> bool:
+    """Tell a kernel by its axes, which are centred on the scatterer."""
+    return all(abs(field[dim].values[[0, -1]].mean()) < pixel_nm(field)[0] for dim in ("y", "x"))
+
+
+def save_figure(figure: Figure, path: Path | str) -> Path:
+    """Write a figure as SVG, PDF or PNG, whole or not at all.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : path
+        Its suffix chooses the format: .svg, .pdf or .png; none is .svg.
+
+    Raises
+    ------
+    QpiError
+        If the suffix is another one, or the file cannot be written.
+    """
+    path = Path(path)
+    path = path if path.suffix else path.with_suffix(SUFFIXES[0])
+    if path.suffix.lower() not in SUFFIXES:
+        raise QpiError(f"{path.name}: a figure ends in {', '.join(SUFFIXES)}; choose one of them")
+    try:
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=DPI)
+    except OSError as error:
+        raise QpiError(f"{path}: the figure cannot be written ({reason_of(error)})") from None
+    return path
+
+
+def _write_title(figure: Figure, title: str, assessment: Assessment | None) -> None:
+    if assessment is None:
+        figure.suptitle(title, fontsize=13)
+        return
+    sentence = "; ".join([f"Verdict: {assessment.verdict}", *assessment.reasons])
+    lines = textwrap.wrap(sentence, 135, max_lines=2, placeholder=" …")
+    # The layout keeps room for the title alone: empty lines make room for the verdict.
+    figure.suptitle(title + "\n" * len(lines), fontsize=13)
+    figure.text(
+        0.5,
+        0.958,
+        "\n".join(lines),
+        ha="center",
+        va="top",
+        fontsize=10,
+        color=VERDICT_COLOURS.get(assessment.verdict, "black"),
+    )
 
 
 def _clearest_bias(result: Extraction) -> int:
@@ -106,75 +191,6 @@ def _clearest_bias(result: Extraction) -> int:
 def _source(didv: xr.DataArray) -> str:
     source = didv.attrs.get("source")
     return f"{source}, " if source else ""
-
-
-def colour_range(values: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return a colour range that the cores of the scatterers do not set."""
-    finite = values[np.isfinite(values)].astype(float)
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = np.percentile(finite, CONTRAST)
-    return (float(low), float(high)) if high > low else (float(low) - 0.5, float(low) + 0.5)
-
-
-def map_panel(
-    axes: Axes,
-    field: xr.DataArray,
-    title: str,
-    units: str,
-    cmap: str,
-    limits: tuple[float, float],
-    *,
-    colour_bar: bool = True,
-) -> None:
-    """Draw the first bias of a map in nm, y upwards, with a scale bar."""
-    dy, dx = pixel_nm(field)
-    y, x = field["y"].values, field["x"].values
-    extent = (x[0] - dx / 2, x[-1] + dx / 2, y[0] - dy / 2, y[-1] + dy / 2)
-    image = axes.imshow(
-        field.values[0],
-        origin="lower",
-        extent=extent,
-        cmap=cmap,
-        vmin=limits[0],
-        vmax=limits[1],
-        interpolation="nearest",
-    )
-    axes.autoscale(False)
-    axes.set_facecolor("#dddddd")
-    label = f"{quantity(units)} ({units})" if colour_bar else ""
-    _finish_image(axes, image, title, label, field.values)
-    _scale_bar(axes, "nm")
-
-
-def fft_panel(
-    axes: Axes, fft: xr.DataArray, reach_per_nm: float, title: str, *, colour_bar: bool = True
-) -> None:
-    """Draw log10 |F| of the first bias up to a |q| [1/nm] along both axes."""
-    fft = fft.sel(qy=slice(-reach_per_nm, reach_per_nm), qx=slice(-reach_per_nm, reach_per_nm))
-    with np.errstate(divide="ignore"):
-        power = np.log10(np.abs(fft.values[0]))
-    qy, qx = fft["qy"].values, fft["qx"].values
-    step_y, step_x = qy[1] - qy[0], qx[1] - qx[0]
-    finite = power[np.isfinite(power)]
-    low, high = np.percentile(finite, (5, 99.9)) if finite.size else (0.0, 1.0)
-    image = axes.imshow(
-        power,
-        origin="lower",
-        extent=(
-            qx[0] - step_x / 2,
-            qx[-1] + step_x / 2,
-            qy[0] - step_y / 2,
-            qy[-1] + step_y / 2,
-        ),
-        cmap="magma",
-        vmin=low,
-        vmax=max(high, low + 1e-3),
-    )
-    units = _pretty(fft.attrs["units"])
-    label = f"log$_{{10}}$ |F| ({units})" if colour_bar else ""
-    _finish_image(axes, image, title, label, power)
-    _scale_bar(axes, "1/nm")
 
 
 def _ring_panel(axes: Axes, kernel: xr.DataArray) -> None:
@@ -202,68 +218,3 @@ def _ring_panel(axes: Axes, kernel: xr.DataArray) -> None:
     axes.tick_params(labelsize=8)
     axes.set_title("Rings in q space", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _finish_image(
-    axes: Axes, image: AxesImage, title: str, label: str, values: npt.NDArray[Any]
-) -> None:
-    axes.set_title(title, fontsize=11)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    if not label:
-        return
-    low, high = image.get_clim()
-    below, above = np.nanmin(values) < low, np.nanmax(values) > high
-    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
-        (bool(below), bool(above)), "neither"
-    )
-    beside = axes.inset_axes((1.03, 0.0, 0.045, 1.0))
-    bar = axes.figure.colorbar(image, cax=beside, extend=extend)
-    bar.set_label(label, fontsize=9)
-    bar.ax.tick_params(labelsize=8)
-    # The default formatter has it; the type that matplotlib states is its base class.
-    bar.formatter.set_powerlimits((-3, 4))  # type: ignore[attr-defined]
-
-
-def _scale_bar(axes: Axes, unit: str) -> None:
-    """Draw a bar of a round length on a plate that is legible on any picture."""
-    x0, x1 = axes.get_xlim()
-    y0, y1 = axes.get_ylim()
-    width, height = x1 - x0, y1 - y0
-    length = _round_length(0.25 * width)
-    margin = 0.04
-    plate_width, plate_height = length + 0.06 * width, 0.115 * height
-    left, bottom = x0 + margin * width, y0 + margin * height
-    axes.add_patch(
-        Rectangle(
-            (left, bottom), plate_width, plate_height, color="white", alpha=0.85, lw=0, zorder=4
-        )
-    )
-    axes.add_patch(
-        Rectangle(
-            (left + 0.03 * width, bottom + 0.02 * height),
-            length,
-            0.018 * height,
-            color="black",
-            zorder=5,
-        )
-    )
-    axes.text(
-        left + plate_width / 2,
-        bottom + 0.045 * height,
-        f"{length:g} {unit}",
-        ha="center",
-        va="bottom",
-        fontsize=8,
-        zorder=5,
-    )
-
-
-def _round_length(length: float) -> float:
-    """Return the greatest of 1, 2, 5 times a power of ten that is not longer."""
-    power = 10.0 ** np.floor(np.log10(length))
-    return float(max(factor * power for factor in (1, 2, 5) if factor * power <= length * 1.0001))
-
-
-def _pretty(units: str) -> str:
-    return units.replace("nm^2", "nm²")

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from qpi_kernel.assessment import Assessment
-from qpi_kernel.figures import result_figure
+from qpi_kernel.errors import QpiError
+from qpi_kernel.figures import result_figure, save_figure, transform_figure
+from qpi_kernel.qspace import TransformSettings, transformed
 
 VERDICT = Assessment("doubtful", ("residual 1.6 times the noise",), {})
 
@@ -69,3 +71,35 @@ def test_a_long_verdict_is_cut_and_a_flat_kernel_drawn(make_extraction):
     assert len(line.splitlines()) == 2
     assert line.endswith("…")
     figure.draw_without_rendering()
+
+
+def test_a_transform_stands_beside_its_kernel_and_that_of_the_raw_map_below(make_extraction):
+    result = make_extraction(biases=(-20.0, 10.0))
+    chosen = TransformSettings(window="hann", symmetry="C4")
+    fft = transformed(result.kernel, chosen, centred=True)
+    raw = transformed(result.didv, chosen, centred=False)
+    figure = transform_figure(
+        result.kernel, fft, bias_mV=8.0, title="made", beside=(result.didv, raw)
+    )
+    words = texts(figure)
+    for word in ("made, 10 mV, C4, hann", "Kernel of one scatterer", "Map", "2 nm", "2 1/nm"):
+        assert word in words
+    kernel, transform, didv, raw_transform = images(figure)
+    np.testing.assert_array_equal(kernel.get_array(), result.kernel.values[1])
+    np.testing.assert_array_equal(didv.get_array().filled(np.nan), result.didv.values[1])
+    assert kernel.get_clim()[0] == -kernel.get_clim()[1]
+    edges = [image.get_extent()[1] for image in (transform, raw_transform)]
+    assert edges[0] == pytest.approx(edges[1], rel=0.1)
+
+
+def test_figures_are_saved_by_their_suffix(make_extraction, tmp_path):
+    figure = result_figure(make_extraction(), VERDICT)
+    starts = {".svg": b"<?xml", ".pdf": b"%PDF", ".png": b"\x89PNG"}
+    for suffix, start in starts.items():
+        path = save_figure(figure, tmp_path / f"figure{suffix}")
+        assert path.read_bytes().startswith(start)
+    assert save_figure(figure, tmp_path / "bare").name == "bare.svg"
+    for path in ("figure.doc", "absent/figure.png"):
+        with pytest.raises(QpiError, match="figure"):
+            save_figure(figure, tmp_path / path)
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".pdf", ".png", ".svg", ".svg"]

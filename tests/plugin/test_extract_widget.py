@@ -121,6 +121,13 @@ def test_a_day_with_it(
     np.testing.assert_array_equal(saved.values[0], kernel.data)
     assert np.diff(saved["x"].values) == pytest.approx(0.375)
 
+    figure = tmp_path / "figure.png"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(figure), ""))
+    click(qtbot, dock.results.figure)
+    wait_until_idle(qtbot, dock)
+    assert "Figure saved" in dock.job.status.text()
+    assert figure.stat().st_size > 50_000
+
     folder = tmp_path / "result"
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(folder))
     click(qtbot, dock.results.folder)

@@ -259,7 +259,16 @@ def test_curves_are_exported_with_a_figure(shown, qtbot, tmp_path, monkeypatch):
         assert len(list(csv.reader(file))) == 4
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "figure"), ""))
     dock.curves.figure.click()
+    qtbot.waitUntil(lambda: "Figure saved" in dock.job.status.text(), **WAIT)
     assert (tmp_path / "figure.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_kernel_and_transform_become_a_figure(shown, qtbot, tmp_path, monkeypatch):
+    _, dock, _ = shown
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "f.pdf"), ""))
+    dock.transform.figure.click()
+    qtbot.waitUntil(lambda: "Figure saved" in dock.job.status.text(), **WAIT)
+    assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_removing_the_layer_ends_the_curves(shown, qtbot):

@@ -6,8 +6,8 @@ import numpy.typing as npt
 from qpi_kernel import __version__
 from qpi_kernel.assessment import Assessment
 from qpi_kernel.extract.result import Extraction
-from qpi_kernel.figures import quantity
 from qpi_kernel.maps import pixel_nm
+from qpi_kernel.panels import quantity
 from qpi_kernel.qspace import half_rim_q, ring_radius
 
 CITATION = (

@@ -1,0 +1,154 @@
+"""Panels of a figure: a map in nm or a transform in 1/nm, with scale bar and colour bar."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+
+from qpi_kernel.maps import pixel_nm
+
+# The brightest half percent is the core of the scatterers, which would hide the waves.
+CONTRAST = (0.5, 99.5)
+
+
+def quantity(units: str) -> str:
+    """Return what a map of these units shows: "height" (a topography), "signal" or "dI/dV"."""
+    return {"pm": "height", "nm": "height", "pA": "signal", "mV": "signal"}.get(units, "dI/dV")
+
+
+def colour_range(values: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return a colour range that the cores of the scatterers do not set."""
+    finite = values[np.isfinite(values)].astype(float)
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = np.percentile(finite, CONTRAST)
+    return (float(low), float(high)) if high > low else (float(low) - 0.5, float(low) + 0.5)
+
+
+def map_panel(
+    axes: Axes,
+    field: xr.DataArray,
+    title: str,
+    units: str,
+    cmap: str,
+    limits: tuple[float, float],
+    *,
+    colour_bar: bool = True,
+) -> None:
+    """Draw the first bias of a map in nm, y upwards, with a scale bar."""
+    dy, dx = pixel_nm(field)
+    y, x = field["y"].values, field["x"].values
+    extent = (x[0] - dx / 2, x[-1] + dx / 2, y[0] - dy / 2, y[-1] + dy / 2)
+    image = axes.imshow(
+        field.values[0],
+        origin="lower",
+        extent=extent,
+        cmap=cmap,
+        vmin=limits[0],
+        vmax=limits[1],
+        interpolation="nearest",
+    )
+    axes.autoscale(False)
+    axes.set_facecolor("#dddddd")
+    label = f"{quantity(units)} ({units})" if colour_bar else ""
+    _finish_image(axes, image, title, label, field.values)
+    _scale_bar(axes, "nm")
+
+
+def fft_panel(
+    axes: Axes, fft: xr.DataArray, reach_per_nm: float, title: str, *, colour_bar: bool = True
+) -> None:
+    """Draw log10 |F| of the first bias up to a |q| [1/nm] along both axes."""
+    fft = fft.sel(qy=slice(-reach_per_nm, reach_per_nm), qx=slice(-reach_per_nm, reach_per_nm))
+    with np.errstate(divide="ignore"):
+        power = np.log10(np.abs(fft.values[0]))
+    qy, qx = fft["qy"].values, fft["qx"].values
+    step_y, step_x = qy[1] - qy[0], qx[1] - qx[0]
+    finite = power[np.isfinite(power)]
+    low, high = np.percentile(finite, (5, 99.9)) if finite.size else (0.0, 1.0)
+    image = axes.imshow(
+        power,
+        origin="lower",
+        extent=(
+            qx[0] - step_x / 2,
+            qx[-1] + step_x / 2,
+            qy[0] - step_y / 2,
+            qy[-1] + step_y / 2,
+        ),
+        cmap="magma",
+        vmin=low,
+        vmax=max(high, low + 1e-3),
+    )
+    units = _pretty(fft.attrs["units"])
+    label = f"log$_{{10}}$ |F| ({units})" if colour_bar else ""
+    _finish_image(axes, image, title, label, power)
+    _scale_bar(axes, "1/nm")
+
+
+def _finish_image(
+    axes: Axes, image: AxesImage, title: str, label: str, values: npt.NDArray[Any]
+) -> None:
+    axes.set_title(title, fontsize=11)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if not label:
+        return
+    low, high = image.get_clim()
+    below, above = np.nanmin(values) < low, np.nanmax(values) > high
+    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
+        (bool(below), bool(above)), "neither"
+    )
+    beside = axes.inset_axes((1.03, 0.0, 0.045, 1.0))
+    bar = axes.figure.colorbar(image, cax=beside, extend=extend)
+    bar.set_label(label, fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    # The default formatter has it; the type that matplotlib states is its base class.
+    bar.formatter.set_powerlimits((-3, 4))  # type: ignore[attr-defined]
+
+
+def _scale_bar(axes: Axes, unit: str) -> None:
+    """Draw a bar of a round length on a plate that is legible on any picture."""
+    x0, x1 = axes.get_xlim()
+    y0, y1 = axes.get_ylim()
+    width, height = x1 - x0, y1 - y0
+    length = _round_length(0.25 * width)
+    margin = 0.04
+    plate_width, plate_height = length + 0.06 * width, 0.115 * height
+    left, bottom = x0 + margin * width, y0 + margin * height
+    axes.add_patch(
+        Rectangle(
+            (left, bottom), plate_width, plate_height, color="white", alpha=0.85, lw=0, zorder=4
+        )
+    )
+    axes.add_patch(
+        Rectangle(
+            (left + 0.03 * width, bottom + 0.02 * height),
+            length,
+            0.018 * height,
+            color="black",
+            zorder=5,
+        )
+    )
+    axes.text(
+        left + plate_width / 2,
+        bottom + 0.045 * height,
+        f"{length:g} {unit}",
+        ha="center",
+        va="bottom",
+        fontsize=8,
+        zorder=5,
+    )
+
+
+def _round_length(length: float) -> float:
+    """Return the greatest of 1, 2, 5 times a power of ten that is not longer."""
+    power = 10.0 ** np.floor(np.log10(length))
+    return float(max(factor * power for factor in (1, 2, 5) if factor * power <= length * 1.0001))
+
+
+def _pretty(units: str) -> str:
+    return units.replace("nm^2", "nm²")
