@@ -25,11 +25,12 @@ from qpi_kernel.extract.halves import iter_half_agreement
 from qpi_kernel.extract.machine import choose_device, gpu_memory
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.result import Extraction
-from qpi_kernel.extract.rounds import iter_rounds, origin_error_px
+from qpi_kernel.extract.rounds import iter_rounds
 from qpi_kernel.extract.sbd import iter_sbd
 from qpi_kernel.extract.settings import ExtractSettings
 from qpi_kernel.extract.species import iter_tell_apart
 from qpi_kernel.extract.surroundings import with_confidence
+from qpi_kernel.extract.uncertainty import origin_error_px, size_error, whole_spread
 from qpi_kernel.learn.model import Model, load_model
 from qpi_kernel.locate import suggest_window_nm
 from qpi_kernel.maps import check_map
@@ -145,7 +146,7 @@ def _extract(
         small = coarse.problem(scatterers, settings.background_degree)
         level = state.noise
         effective = level * _swelling(small, state.kernel)
-        wide = state.shape.on_window(coarse.window, 1.0).widened(state.widening)
+        wide = state.shape.on_window(coarse.window, 1.0)
 
         def draw(part: slice) -> Steps[tuple[Tensor, ...]]:
             draws, _ = yield from posterior.sample(
@@ -157,7 +158,7 @@ def _extract(
         pitch = measured.pixel / coarse.pixel
         measured = without(measured, state.foreign)
         problem = measured.problem(scatterers, settings.background_degree)
-        fine = state.shape.on_window(measured.window, pitch).widened(state.widening)
+        fine = state.shape.on_window(measured.window, pitch)
 
         # A prior that knows nothing must not gain where the data say less: it would only shrink the
         # kernel. The same noise per area on both grids weighs data and prior alike.
@@ -168,13 +169,15 @@ def _extract(
             return (kernel,)
 
         (kernel,) = yield from scaled(posterior.in_chunks(problem, finish), 0.75, 0.9)
-        spread = _on_grid(rough, measured, pitch)
+        origin_px = origin_error_px(small, state.marking_px) / pitch
+        spread = whole_spread(
+            _on_grid(rough, measured, pitch), kernel, origin_px, size_error(small), found=blind
+        )
         prior = fine.mean if model is not None else None
         numbers = {
             "prior_widening": state.widening,
             "effective_noise": (effective / pitch)[:, None].expand_as(state.widening),
-            "origin_error_nm": coarse.pixel
-            * origin_error_px(state, small).expand_as(state.widening),
+            "origin_error_nm": (measured.pixel * origin_px).expand_as(state.widening),
         }
     agreement, chance = yield from scaled(iter_half_agreement(small, level, generator), 0.9, 0.97)
     numbers |= {"half_agreement": agreement, "half_agreement_chance": chance}

@@ -2,71 +2,23 @@
 
     a = argmin |P(Y - M a)|^2 / sigma^2 + (a - a0)^T T^-1 (a - a0)
 
-The prior error T = R R^T is stationary in the weighted domain (kernel times sqrt(r^2 + c^2)) with
-the spectrum S(|q|) that the trained network showed on kernels it had not seen:
-R = s w^-1 F^H S^1/2 F. With a = a0 + R u the problem is (1 + R^T M^T P M R / sigma^2) u = rhs, well
+With T = R R^T and a = a0 + R u the problem is (1 + R^T M^T P M R / sigma^2) u = rhs, well
 conditioned where the data are silent, and conjugate gradients need few steps. Drawing the right
 hand side with noise gives samples of the posterior, hence the spread, and the scales of T and sigma
 that explain the data best (expectation maximisation).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from qpi_kernel.extract.normal_equations import NormalEquations
+from qpi_kernel.extract.prior import Prior, PriorShape
 from qpi_kernel.progress import Progress, Steps, scaled
 
 # A dozen arrays of this many pixels live at once: some 200 MB with twelve posterior draws.
 CHUNK_PIXELS = 2**19
-
-
-@dataclass(frozen=True)
-class Prior:
-    """A Gaussian prior of the kernel on one grid.
-
-    Parameters
-    ----------
-    mean : Tensor, shape (bias, species, K, K)
-        a0 [unit of the map].
-    scale : Tensor, shape (bias, species)
-        s [unit of the map]: 1 in the weighted domain is an error as large as the kernel.
-    root_spectrum : Tensor, shape (bias or 1, species or 1, K, K // 2 + 1)
-        S^1/2 on the half plane of the window, for orthonormal transforms.
-    weight : Tensor, shape (K, K)
-        The radial weight.
-    """
-
-    mean: Tensor
-    scale: Tensor
-    root_spectrum: Tensor
-    weight: Tensor
-
-    def root(self, u: Tensor) -> Tensor:
-        """Return R u, shape (..., bias, species, K, K)."""
-        return self._filter(u) / self.weight * self.scale[..., None, None]
-
-    def root_transposed(self, kernel: Tensor) -> Tensor:
-        """Return R^T a, shape (..., bias, species, K, K)."""
-        return self._filter(kernel / self.weight * self.scale[..., None, None])
-
-    def widened(self, factor: Tensor) -> "Prior":
-        """Return the prior with its error multiplied by a factor (bias, species)."""
-        return Prior(self.mean, self.scale * factor, self.root_spectrum, self.weight)
-
-    def only(self, biases: slice) -> "Prior":
-        """Return the prior of some of the biases."""
-        spectrum = (
-            self.root_spectrum if len(self.root_spectrum) == 1 else self.root_spectrum[biases]
-        )
-        return Prior(self.mean[biases], self.scale[biases], spectrum, self.weight)
-
-    def _filter(self, image: Tensor) -> Tensor:
-        spectral = torch.fft.rfft2(image) * self.root_spectrum
-        filtered: Tensor = torch.fft.irfft2(spectral, s=image.shape[-2:])
-        return filtered
 
 
 def in_chunks(
@@ -106,7 +58,7 @@ def sample(
     generator: torch.Generator,
     *,
     steps: int = 40,
-    rtol: float = 3e-3,
+    rtol: float = 1e-2,
 ) -> Steps[tuple[Tensor, Tensor]]:
     """Draw kernels from the posterior.
 
@@ -128,27 +80,35 @@ def sample(
 
 def rescale(
     problem: NormalEquations,
-    prior: Prior,
+    shape: PriorShape,
     noise: Tensor,
     generator: torch.Generator,
     *,
+    by_q: bool,
     rounds: int = 2,
-    count: int = 2,
-) -> Steps[tuple[Prior, Tensor]]:
-    """Fit the scale of the prior error and the noise to the data (expectation maximisation).
+) -> Steps[tuple[PriorShape, Tensor]]:
+    """Fit the size of the prior error and the noise to the data (expectation maximisation).
 
-    A kernel unlike anything the prior knows widens the prior, so that the data win; structure that
-    no kernel explains raises the noise, so that the error bars stay honest.
+    A kernel unlike anything the prior knows widens the prior where it is wrong, so that the data
+    win; structure that no kernel explains raises the noise, so that the error bars stay honest.
+
+    Parameters
+    ----------
+    by_q : bool
+        Whether the prior may be more wrong at some |q| than at others. Not for scatterers whose
+        places may be wrong: what those make of the map looks like a kernel that no prior knows.
+    rounds : int
+        Each with one draw, whose thousands of modes tell the sizes to some percent.
     """
     pixels = problem.mask.sum()
     for number in range(rounds):
-        draws = sample(problem, prior, noise, count, generator, steps=20, rtol=1e-2)
+        prior = shape.on_window(problem.geometry.window, 1.0)
+        draws = sample(problem, prior, noise, 1, generator, steps=20)
         kernels, whitened = yield from scaled(draws, number / rounds, (number + 1) / rounds)
-        widen = whitened.square().mean((0, -2, -1)).sqrt()
-        prior = prior.widened(widen.clamp(0.3, 10.0))
+        shape = shape.widened(shape.misfit_of(whitened, by_q).clamp(0.3, 10.0))
         rest = problem.project(problem.field - problem.forward(kernels))
         noise = (rest.square().sum((-2, -1)).mean(0) / pixels).sqrt().clamp(min=1e-20)
-    return prior, noise
+    return shape, noise
 
 
 def _data_term(problem: NormalEquations, prior: Prior, noise: Tensor, field: Tensor) -> Tensor:

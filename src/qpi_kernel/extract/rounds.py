@@ -18,12 +18,13 @@ from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.prior import PriorShape, flat_prior, learned_prior
 from qpi_kernel.extract.refine import add_and_drop, refine
 from qpi_kernel.extract.settings import ExtractSettings
+from qpi_kernel.extract.uncertainty import inside
 from qpi_kernel.learn.model import Model
 from qpi_kernel.progress import Progress, Steps, scaled
 from qpi_kernel.scatterers import Scatterers
 
 KNOWN_ROUNDS = 2
-BLIND_ROUNDS = 4
+BLIND_ROUNDS = 3
 # Refining on the strongest slices of a long energy stack is as good as on all of them.
 REFINE_BIASES = 8
 # White noise never reaches this many standard deviations in a map of a million pixels.
@@ -38,12 +39,13 @@ class State:
     ----------
     scatterers : Scatterers
     shape : PriorShape
+        With the error that the map asks for.
     kernel : Tensor, shape (bias, species, K, K)
         On the model grid.
     noise : Tensor, shape (bias,)
         Noise per pixel of the model grid.
     widening : Tensor, shape (bias, species)
-        The factor by which the prior's error was widened.
+        The factor by which the prior's error was widened (root mean square).
     foreign : Tensor, shape (height, width)
         1 at the pixels set aside as no part of the model.
     marking_px : float
@@ -105,8 +107,9 @@ def iter_rounds(
                 steps = fit_kernel(problem, prior, noise, generator)
                 kernel, *_ = yield from scaled(steps, 0.0, 0.0)
             shape = learned_prior(model, problem, noise, kernel)
-        kernel, widening, noise = yield from scaled(
-            fit_kernel(problem, shape, noise, generator),
+        told = shape
+        kernel, shape, noise = yield from scaled(
+            fit_kernel(problem, told, noise, generator, by_q=not blind),
             number / rounds,
             (number + 1) / rounds,
         )
@@ -115,7 +118,9 @@ def iter_rounds(
         if state and blind and misfit >= before[-1]:
             break
         misfits = (*before, misfit)
-        state = State(scatterers, shape, kernel, noise, widening, foreign, marking, misfits)
+        state = State(
+            scatterers, shape, kernel, noise, shape.wider_than(told), foreign, marking, misfits
+        )
         yield Progress((number + 1) / rounds, f"round {number + 1} of {rounds}")
         if number + 1 == rounds:
             break
@@ -140,38 +145,31 @@ def iter_rounds(
 
 
 def fit_kernel(
-    problem: NormalEquations, shape: PriorShape, noise: Tensor, generator: torch.Generator
-) -> Steps[tuple[Tensor, ...]]:
-    """Solve for the kernels with the scales of prior error and noise that explain the map best.
+    problem: NormalEquations,
+    shape: PriorShape,
+    noise: Tensor,
+    generator: torch.Generator,
+    by_q: bool = False,
+) -> Steps[tuple[Tensor, PriorShape, Tensor]]:
+    """Solve for the kernels with the error of the prior and the noise that explain the map best.
 
     Returns
     -------
-    kernel, widening, noise : Tensor
+    kernel, shape, noise
         As in `State`.
     """
-    prior = shape.on_window(problem.geometry.window, 1.0)
 
     def work(part: slice) -> Steps[tuple[Tensor, ...]]:
         some = problem.only(part)
-        fit = posterior.rescale(some, prior.only(part), noise[part], generator)
+        fit = posterior.rescale(some, shape.only(part), noise[part], generator, by_q=by_q)
         fitted, level = yield from scaled(fit, 0.0, 0.6)
-        solution = posterior.solve(some, fitted, level, steps=40, rtol=1e-3)
+        prior = fitted.on_window(problem.geometry.window, 1.0)
+        solution = posterior.solve(some, prior, level, steps=40, rtol=1e-3)
         kernel = yield from scaled(solution, 0.6, 1.0)
-        return kernel, fitted.scale / shape.scale[part], level
+        return kernel, fitted.spectrum, level
 
-    return (yield from posterior.in_chunks(problem, work))
-
-
-def origin_error_px(state: State, problem: NormalEquations) -> Tensor:
-    """Return how far the origin of each species' kernel may be off, along each axis [px].
-
-    Moving all scatterers one way and the kernel the other changes nothing in the map: the origin
-    is the mean of the positions as they were marked. It errs by the error of one of them over the
-    root of their number, and is common to all biases. What all marks have in common (the brightest
-    spot of a lopsided core is not its centre) nothing in the map can tell.
-    """
-    count = (problem.members * _inside(problem)).sum(-1)
-    return state.marking_px / count.clamp(min=1).sqrt()
+    kernel, spectrum, level = yield from posterior.in_chunks(problem, work)
+    return kernel, replace(shape, spectrum=spectrum), level
 
 
 def _misfit(problem: NormalEquations, kernel: Tensor, white: Tensor) -> float:
@@ -182,15 +180,9 @@ def _misfit(problem: NormalEquations, kernel: Tensor, white: Tensor) -> float:
 
 def _marking(problem: NormalEquations, places: Tensor) -> float:
     """Return the root mean square, along each axis, of how far the scatterers in the map moved."""
-    inside = _inside(problem)
+    within = inside(problem)
     moved = (places - problem.rows_columns).square().mean(-1)
-    return float(((moved * inside).sum() / inside.sum().clamp(min=1)).sqrt())
-
-
-def _inside(problem: NormalEquations) -> Tensor:
-    places = problem.rows_columns
-    size = torch.tensor(problem.mask.shape, device=places.device)
-    return ((places >= 0) & (places <= size - 1)).all(-1).to(places)
+    return float(((moved * within).sum() / within.sum().clamp(min=1)).sqrt())
 
 
 def _foreign(problem: NormalEquations, kernel: Tensor) -> Tensor:

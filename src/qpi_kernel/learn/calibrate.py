@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from qpi_kernel.learn.networks import Aligner, KernelVAE
+from qpi_kernel.learn.radial import BINS, gather
 from qpi_kernel.learn.scenes import draw_scene
 from qpi_kernel.learn.statistics import WINDOW
 from qpi_kernel.progress import Progress, Steps
 
-BINS = 25
 NOISE_BINS = 5
 
 
@@ -45,15 +45,7 @@ def iter_calibrate(
 def _radial(power: Tensor) -> Tensor:
     frequencies = torch.fft.fftfreq(WINDOW)
     q = torch.sqrt(frequencies[:, None] ** 2 + frequencies[None, :] ** 2)
-    # Each frequency shares itself between its two neighbouring bins, as the lookup will.
-    place = (q / 0.75 * (BINS - 1)).flatten()
-    low = place.floor().long().clamp(max=BINS - 2)
-    share = place - low
-    total, weight = torch.zeros(BINS), torch.zeros(BINS)
-    total.index_add_(0, low, (1 - share) * power.flatten())
-    total.index_add_(0, low + 1, share * power.flatten())
-    weight.index_add_(0, low, 1 - share)
-    weight.index_add_(0, low + 1, share)
+    total, weight = gather(power, q)
     known = weight > 0
     radial = total[known] / weight[known]
     return torch.cat([radial, radial[-1:].expand(BINS - len(radial))]).clamp(min=1e-6)

@@ -4,8 +4,8 @@ import torch
 
 from qpi_kernel.extract import posterior
 from qpi_kernel.extract.normal_equations import background_terms, normal_equations
-from qpi_kernel.extract.posterior import Prior
-from qpi_kernel.extract.prior import flat_prior
+from qpi_kernel.extract.prior import Prior, flat_prior
+from qpi_kernel.learn import radial
 from qpi_kernel.progress import drain
 
 WINDOW, NOISE = 9, torch.tensor([0.3, 0.5])
@@ -31,7 +31,7 @@ def make_prior(problem, seed=2):
     draw = torch.Generator().manual_seed(seed)
     flat = flat_prior(problem).on_window(WINDOW, 1.0)
     mean = 0.1 * torch.randn(2, 1, WINDOW, WINDOW, generator=draw)
-    spectrum = 0.5 + torch.rand(2, 1, WINDOW, WINDOW // 2 + 1, generator=draw)
+    spectrum = 0.5 + torch.rand(2, 1, 2, WINDOW, WINDOW // 2 + 1, generator=draw)
     # Filters of real images are even along the columns of the half plane.
     spectrum[..., 1:, 0] = (spectrum[..., 1:, 0] + spectrum[..., 1:, 0].flip(-1)) / 2
     return Prior(mean, flat.scale, spectrum, flat.weight)
@@ -142,19 +142,31 @@ def test_draws_scatter_about_the_mean_by_the_dense_covariance():
 
 def test_rescaling_finds_the_noise():
     problem = make_problem(size=(60, 64))
-    prior = flat_prior(problem).on_window(WINDOW, 1.0)
     draw = torch.Generator().manual_seed(7)
-    _, noise = drain(posterior.rescale(problem, prior, 3 * NOISE, draw, rounds=4, count=4))
+    steps = posterior.rescale(problem, flat_prior(problem), 3 * NOISE, draw, by_q=False, rounds=6)
+    _, noise = drain(steps)
     np.testing.assert_allclose(noise.numpy(), NOISE.numpy(), rtol=0.1)
 
 
 def test_prior_errors_too_small_or_too_large_end_at_the_same():
     problem = make_problem(size=(60, 64))
-    prior = flat_prior(problem).on_window(WINDOW, 1.0)
+    prior = flat_prior(problem)
 
     def rescaled(factor):
-        start = prior.widened(torch.tensor([factor, factor]))
+        start = prior.widened(torch.full((2, 1, 2, 1), factor))
         draw = torch.Generator().manual_seed(8)
-        return drain(posterior.rescale(problem, start, NOISE, draw, rounds=6))[0].scale
+        fit = posterior.rescale(problem, start, NOISE, draw, by_q=False, rounds=8)
+        return drain(fit)[0].wider_than(prior)
 
     np.testing.assert_allclose(rescaled(0.2).numpy(), rescaled(3.0).numpy(), rtol=0.15)
+
+
+def test_the_error_of_the_prior_is_found_where_it_is():
+    problem = make_problem(size=(60, 64))
+    draw = torch.Generator().manual_seed(8)
+    # The true kernels are rings about their scatterers: even, and of one wavelength.
+    fit = posterior.rescale(problem, flat_prior(problem), NOISE, draw, by_q=True, rounds=6)
+    even, odd = drain(fit)[0].spectrum[0, 0]
+    ring = round(1 / (2 * np.pi) / radial.HIGHEST_Q * (radial.BINS - 1))
+    assert float(even[ring]) > 2 * float(even[-8:-4].mean())
+    assert float(even[ring]) > 2 * float(odd[ring])

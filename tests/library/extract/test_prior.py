@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ def smooth_shape():
     axis = torch.arange(64) - 32
     r = torch.sqrt(axis[:, None] ** 2.0 + axis[None, :] ** 2.0)
     weighted = (torch.cos(0.5 * r) * torch.exp(-((r / 14) ** 2)))[None, None]
-    spectrum = torch.linspace(1.0, 0.2, 25)[None, None]
+    spectrum = torch.linspace(1.0, 0.2, 25).expand(1, 1, 2, -1)
     return PriorShape(weighted, torch.ones(1, 1), spectrum)
 
 
@@ -70,3 +72,23 @@ def test_the_learned_prior_resembles_the_kernel_and_knows_its_scale(scene, truth
     assert first @ second / np.linalg.norm(first) / np.linalg.norm(second) > 0.7
     scale = float(priors[0].mean.abs().max())
     np.testing.assert_allclose(1e3 * priors[1].mean, priors[0].mean, atol=0.02 * scale)
+
+
+def test_the_prior_weighs_parities_about_the_scatterer():
+    flat = PriorShape(torch.zeros(1, 1, 64, 64), torch.ones(1, 1), torch.ones(1, 1, 2, 25))
+    only_even = replace(flat, spectrum=torch.tensor([1.0, 0.0])[:, None].expand(1, 1, 2, 25))
+    draw = torch.randn(4, 1, 1, 63, 63, generator=torch.Generator().manual_seed(3))
+    plain, even = (shape.on_window(63, 1.0).root(draw) for shape in (flat, only_even))
+    torch.testing.assert_close(even, (plain + plain.flip(-1, -2)) / 2, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("by_q", [False, True])
+def test_the_misfit_of_draws_is_the_factor_that_made_them(by_q):
+    shape = smooth_shape()
+    assert shape.widened(torch.tensor([2.0])).wider_than(shape) == pytest.approx(2.0)
+    draws = torch.randn(30, 1, 1, 63, 63, generator=torch.Generator().manual_seed(4))
+    even, odd = ((draws + sign * draws.flip(-1, -2)) / 2 for sign in (1, -1))
+    found = shape.misfit_of(3 * even + 0.5 * odd, by_q)
+    assert found.shape == (1, 1, 2, 25 if by_q else 1)
+    np.testing.assert_allclose(found[0, 0, 0], 3, rtol=0.1)
+    np.testing.assert_allclose(found[0, 0, 1], 0.5, rtol=0.1)
