@@ -2,9 +2,9 @@
 
     python docs/scripts/qspace.py
 
-The wave number of one ring as two estimators read it, for all phases of scattering; what the core
-of a simulated scatterer does to it; and one map of Ag(111), simulated and its kernel extracted at
-nine biases: curves, maxima, band.
+The wave number of one ring as two estimators read it, for all phases of scattering; the bands of
+true kernels; and one map of Ag(111), simulated and its kernel extracted at nine biases: curves,
+maxima, band.
 """
 
 from pathlib import Path
@@ -19,8 +19,6 @@ from scipy.special import hankel1
 import qpi_kernel as qk
 from qpi_kernel.qspace import CurveSettings, analyse
 from qpi_kernel.qspace.plots import analysis_figure
-from qpi_kernel.simulate.continuum import parabolic_kernel
-from qpi_kernel.simulate.materials import find_material
 
 FOLDER = Path(__file__).parents[1] / "qspace"
 BIASES_MV = np.linspace(-20.0, 100.0, 9)
@@ -72,37 +70,20 @@ def phases() -> None:
     figure.savefig(FOLDER / "phases.png", dpi=110)
 
 
-def cores() -> None:
-    cu111 = find_material("cu111").band
-    axis = 0.15 * np.arange(-33, 34)
-    energies_eV = (-0.2, 0.0, 0.2)
-    rings = 2 * np.sqrt(cu111.mass * (np.array(energies_eV) - cu111.edge_eV) / 0.0381)
-    for core_nm in (cu111.core_nm, 0.02):
-        kernel = qk.make_map(
-            np.stack(
-                [
-                    parabolic_kernel(
-                        axis[:, None],
-                        axis[None, :],
-                        energy,
-                        mass=cu111.mass,
-                        edge_eV=cu111.edge_eV,
-                        broadening_eV=cu111.broadening_eV,
-                        core_nm=core_nm,
-                    )
-                    for energy in energies_eV
-                ]
-            ),
-            bias_mV=[1e3 * energy for energy in energies_eV],
-            y_nm=axis,
-            x_nm=axis,
-        )
-        off = ", ".join(f"{each:.3f}" for each in qk.ring_radius(kernel, (2.0, 8.0)) - rings)
-        print(f"true kernel of Cu(111), core {core_nm:g} nm: off by {off} 1/nm")
+def true_kernels() -> None:
+    for name, biases_mV, pixel_nm, half_px in (
+        ("ag111", BIASES_MV, 50 / 128, 25),
+        ("cu111", np.linspace(-300.0, 100.0, 9), 25 / 128, 25),
+    ):
+        axis = pixel_nm * np.arange(-half_px, half_px + 1)
+        kernel = qk.simulate_kernel(name, bias_mV=biases_mV, y_nm=axis, x_nm=axis)
+        fit = qk.fit_band(qk.measure_dispersion(kernel))
+        values = f"m* = {fit.values['mass_me']:.4f} m_e, E0 = {fit.values['E0_meV']:.1f} meV"
+        print(f"true kernel of {name}, window {axis[-1] - axis[0]:.1f} nm: {values}")
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     phases()
-    cores()
+    true_kernels()
     band()
