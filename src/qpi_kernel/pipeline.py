@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,9 @@ from qpi_kernel.read.companions import select_backward, select_current
 from qpi_kernel.read.zarr_store import description
 from qpi_kernel.scatterers import Scatterers, load_scatterers
 from qpi_kernel.settings import from_dict, settings, to_dict
+
+# A grid of many channels may be several times as large as the one that is used.
+LARGE_BYTES = 2**27
 
 
 @settings
@@ -132,29 +136,64 @@ def iter_run(
         If the file cannot be read, or a setting does not fit the map.
     """
     settings = settings or PipelineSettings()
-    yield Progress(0.0, f"reading {Path(path).name}")
+    didv, found = yield from iter_prepare(path, settings, scatterers)
     if scatterers is None and settings.scatterers_file is not None:
-        scatterers = load_scatterers(settings.scatterers_file)
-    dataset = read_file(path, size_nm=settings.size_nm)
-    didv = _at_bias(select_didv(dataset, settings.channel), settings, Path(path).name)
-    yield Progress(0.02, "preparing the map")
-    didv = prepare(didv, settings.prepare, _companions(dataset, didv, settings))
-    if settings.region_nm is not None:
-        didv = crop(didv, settings.region_nm)
-    found = scatterers
-    if found is None and settings.find_in == "topography":
-        yield Progress(0.03, "finding the scatterers in the topography")
-        found = _find_in_topography(dataset, settings, Path(path).name)
+        scatterers = found
     steps = iter_extract(didv, found, settings.extract, device=settings.device, seed=settings.seed)
     extraction = yield from scaled(steps, 0.05, 0.95)
     yield Progress(0.95, "assessing the result")
     assessment = assess(extraction)
     recipe = {
-        **plan(dataset.attrs["source"], dataset.attrs["sha256"], settings, scatterers),
+        **plan(didv.attrs["source"], didv.attrs["sha256"], settings, scatterers),
         "provenance": dict(extraction.provenance),
     }
     yield Progress(1.0, "done")
     return PipelineResult(extraction, assessment, recipe)
+
+
+def iter_prepare(
+    path: Path | str, settings: PipelineSettings, scatterers: Scatterers | None = None
+) -> Steps[tuple[xr.DataArray, Scatterers | None]]:
+    """Do what comes before an extraction: read, select, prepare, crop.
+
+    Parameters
+    ----------
+    path : path
+        A measurement that `read_file` knows.
+    settings : PipelineSettings
+    scatterers : Scatterers, optional
+        Positions, instead of those of ``settings.scatterers_file``.
+
+    Returns
+    -------
+    Steps of (xarray.DataArray, Scatterers or None)
+        The part of the map to use, and where the scatterers are; None where the map itself is to
+        show them.
+
+    Raises
+    ------
+    QpiError
+        If the file cannot be read, or a setting does not fit the map.
+    """
+    yield Progress(0.0, f"reading {Path(path).name}")
+    if scatterers is None and settings.scatterers_file is not None:
+        scatterers = load_scatterers(settings.scatterers_file)
+    dataset = read_file(path, size_nm=settings.size_nm, lazy=_is_large(Path(path)))
+    didv = _at_bias(select_didv(dataset, settings.channel), settings, Path(path).name)
+    yield Progress(0.02, "preparing the map")
+    didv = prepare(didv, settings.prepare, _companions(dataset, didv, settings))
+    if settings.region_nm is not None:
+        didv = crop(didv, settings.region_nm)
+    if scatterers is None and settings.find_in == "topography":
+        yield Progress(0.03, "finding the scatterers in the topography")
+        scatterers = _find_in_topography(dataset, settings, Path(path).name)
+    return didv, scatterers
+
+
+def _is_large(path: Path) -> bool:
+    """Tell whether only the channels that are used shall be taken into memory."""
+    # What keeps the others on disk is dask, an extra.
+    return path.is_file() and path.stat().st_size > LARGE_BYTES and find_spec("dask") is not None
 
 
 def _companions(dataset: xr.Dataset, didv: xr.DataArray, settings: PipelineSettings) -> Companions:

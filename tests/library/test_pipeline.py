@@ -11,13 +11,16 @@ from qpi_kernel import (
     ExtractSettings,
     PipelineSettings,
     PreprocessError,
+    Scatterers,
     run,
     simulate_map,
     write_map,
 )
 from qpi_kernel.cli import main
 from qpi_kernel.learn.model import SHIPPED
+from qpi_kernel.read import read_file
 from qpi_kernel.settings import from_dict
+from tests.library.read.writers import grid_bytes
 
 DIDV, BACK, CURRENT, Z = "LI Demod 1 X (A)", "LI Demod 1 X [bwd] (A)", "Current (A)", "Z (m)"
 
@@ -131,3 +134,34 @@ def test_a_channel_that_the_file_lacks_is_said(tmp_path):
         run(tmp_path / "map.npz", settings_with(average_traces=True))
     with pytest.raises(PreprocessError, match="there is no current"):
         run(tmp_path / "map.npz", settings_with(normalise="g/I"))
+
+
+def test_of_a_large_grid_only_the_channel_that_is_used_is_taken_into_memory(tmp_path, monkeypatch):
+    pytest.importorskip("dask", reason="dask is an extra")
+    curves = np.random.default_rng(0).normal(size=(40, 40, 4, 3)).astype(np.float32)
+    path = tmp_path / "grid.3ds"
+    path.write_bytes(grid_bytes(curves))
+    settings = from_dict(
+        PipelineSettings,
+        {
+            "all_biases": True,
+            "device": "cpu",
+            "extract": {"method": "average", "window_nm": 20.0, "samples": 4},
+        },
+    )
+    asked = []
+
+    def watched(*words, **more):
+        dataset = read_file(*words, **more)
+        asked.append({type(channel.data).__module__ for channel in dataset.values()})
+        return dataset
+
+    monkeypatch.setattr("qpi_kernel.pipeline.read_file", watched)
+    points = Scatterers([[12.0, 30.0], [25.0, 50.0]])
+    small = run(path, settings, scatterers=points)
+    monkeypatch.setattr("qpi_kernel.pipeline.LARGE_BYTES", 0)
+    large = run(path, settings, scatterers=points)
+    assert asked[0] == {"numpy"}
+    assert "dask.array.core" in asked[1]
+    assert large.recipe == small.recipe
+    np.testing.assert_array_equal(large.extraction.kernel, small.extraction.kernel)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from qpi_kernel.extract.rounds import iter_rounds
 from qpi_kernel.extract.sbd import iter_sbd
 from qpi_kernel.extract.settings import ExtractSettings
 from qpi_kernel.extract.species import iter_tell_apart
+from qpi_kernel.extract.stack import iter_within_memory
 from qpi_kernel.extract.surroundings import with_confidence
 from qpi_kernel.extract.uncertainty import origin_error_px, size_error, whole_spread
 from qpi_kernel.learn.model import Model, load_model
@@ -49,6 +51,10 @@ def iter_extract(
     seed: int = 0,
 ) -> Steps[Extraction]:
     """Extract the kernel of one scatterer, step by step.
+
+    A stack too large for memory is extracted a few biases at a time, with the scatterers that some
+    of its biases show (``provenance["scatterers_from_mV"]``). Where the memory of the GPU is too
+    small, it is given fewer biases; with ``device="auto"`` the CPU takes over at last.
 
     Parameters
     ----------
@@ -73,9 +79,14 @@ def iter_extract(
         the memory of the GPU is too small.
     """
     check_map(didv)
-    place = choose_device(device)
+    place, chosen = choose_device(device), settings or ExtractSettings()
+    extract, may_move = partial(_extract, seed=seed), device == "auto"
     with _spare_core(), gpu_memory():
-        return (yield from _extract(didv, scatterers, settings or ExtractSettings(), place, seed))
+        return (
+            yield from iter_within_memory(
+                extract, didv, scatterers, chosen, place, may_move=may_move
+            )
+        )
 
 
 def extract_kernel(

@@ -113,11 +113,8 @@ def make_grids(didv: xr.DataArray, window_nm: float, device: torch.device) -> tu
             " region or fewer biases"
         )
     check_pattern(didv)
-    dy, dx = pixel_nm(didv)
-    if abs(dy / dx - 1) > 1e-2:
-        didv = resample(didv, max(dy, dx))
-        dy = dx = pixel_nm(didv)[0]
-    pixel = (dy + dx) / 2
+    didv = square_pixels(didv)
+    pixel = sum(pixel_nm(didv)) / 2
     sides = (didv.sizes["x"] * pixel, didv.sizes["y"] * pixel)
     if window_nm > min(sides):
         raise QpiError(
@@ -135,6 +132,12 @@ def make_grids(didv: xr.DataArray, window_nm: float, device: torch.device) -> tu
         return measured, measured
     coarse = resample(didv, model_pixel)
     return measured, _grid(coarse, model_pixel, window_nm, device)
+
+
+def square_pixels(didv: xr.DataArray) -> xr.DataArray:
+    """Return the map with square pixels, resampled to the larger pitch if they differ by 1 %."""
+    dy, dx = pixel_nm(didv)
+    return didv if abs(dy / dx - 1) <= 1e-2 else resample(didv, max(dy, dx))
 
 
 def noise_level(field: Tensor, mask: Tensor) -> Tensor:

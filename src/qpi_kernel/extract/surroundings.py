@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import map_coordinates, spline_filter
 from torch import Tensor
 
 from qpi_kernel.extract.normal_equations import NormalEquations
@@ -69,10 +69,13 @@ def look_around(problem: NormalEquations, kernel: Tensor, noise: Tensor) -> Surr
 
     slopes = np.stack([middle(np.gradient(shapes, axis=axis)) for axis in (-2, -1)], 1)
     mask = problem.mask.cpu().numpy()
+    # Once per image: within `map_coordinates` the splines would be found for each scatterer.
+    splines = [spline_filter(each, mode="constant") for each in rest]
     left, seen = [], []
     for row, column in problem.rows_columns.cpu().numpy() - half:
         there = (rows + row, columns + column)
-        left.append(np.concatenate([map_coordinates(each, there, order=3) for each in rest]))
+        values = [map_coordinates(spline, there, prefilter=False) for spline in splines]
+        left.append(np.concatenate(values))
         seen.append(map_coordinates(mask, there, order=0).mean() >= SEEN)
     return Surroundings(
         np.array(left, np.float64),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from qpi_kernel.maps import check_map, check_same_grid
@@ -109,12 +110,13 @@ def robust_fit(values: Array, terms: Array) -> Array:
     return fit
 
 
-def _shown(didv: xr.DataArray, masked: xr.DataArray | None) -> Array:
+def _shown(didv: xr.DataArray, masked: xr.DataArray | None) -> npt.NDArray[np.float32]:
     if masked is None:
-        return didv.values.astype(np.float64)
+        values: npt.NDArray[np.float32] = didv.values
+        return values
     check_map(masked)
     check_same_grid(didv, masked)
-    return np.where(np.isfinite(masked.values), didv.values, np.nan).astype(np.float64)
+    return np.where(np.isfinite(masked.values), didv.values, np.float32(np.nan))
 
 
 def _check_degree(degree: Any) -> None:

@@ -1,6 +1,7 @@
 """What the steps share: a step that does not apply, and work slice by slice."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,9 @@ class PreprocessError(QpiError):
     """A step that cannot be applied to a map."""
 
 
-def each_slice(change: Callable[..., Array], didv: xr.DataArray, *others: Array) -> xr.DataArray:
+def each_slice(
+    change: Callable[..., Array], didv: xr.DataArray, *others: npt.NDArray[Any]
+) -> xr.DataArray:
     """Apply `change` to every slice with a measured point; attributes and axes stay.
 
     Parameters
@@ -30,11 +33,14 @@ def each_slice(change: Callable[..., Array], didv: xr.DataArray, *others: Array)
         A map.
     others : array, (bias, y, x)
     """
-    values = didv.values.astype(np.float64)
+    # Double precision slice by slice: a double copy of a stack is twice the stack.
+    values = didv.values.copy()
+    kinds = [np.result_type(other, np.float64) for other in others]
     for index, plane in enumerate(values):
         if np.isfinite(plane).any():
-            values[index] = change(plane, *(other[index] for other in others))
-    return didv.copy(data=values.astype(np.float32))
+            beside = [other[index].astype(kind) for other, kind in zip(others, kinds, strict=True)]
+            values[index] = change(plane.astype(np.float64), *beside)
+    return didv.copy(data=values)
 
 
 def filled(plane: Array) -> Array:
