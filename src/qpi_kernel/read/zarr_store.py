@@ -75,7 +75,7 @@ def _store(source: Source) -> LocalStore | MemoryStore:
         return MemoryStore({entry.filename: make(archive.read(entry)) for entry in files})
 
 
-def _bare(source: Source, array: zarr.Array[Any]) -> xr.Dataset:
+def _bare(source: Source, array: "zarr.Array[Any]") -> xr.Dataset:
     source.check_claim(math.prod(array.shape) * max(array.dtype.itemsize, 8))
     bias_mV: Any = array.attrs.get("bias_mV")
     biases = 0 if bias_mV is None else np.size(bias_mV)
