@@ -50,10 +50,14 @@ def scheduler_elsewhere(
     commands += workers * [[*dask, "worker", *options, "--no-nanny", "--nthreads", "1"]]
     nothing = subprocess.DEVNULL
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # Sessions of their own: a system may share a loaded machine between sessions, not processes.
     started = [
-        subprocess.Popen(command, cwd=folder, stdout=nothing, stderr=nothing, env=one_thread)
+        subprocess.Popen(
+            command, cwd=folder, stdout=nothing, stderr=nothing, env=one_thread,
+            start_new_session=True,
+        )
         for command in commands
-    ]
+    ]  # fmt: skip
     try:
         give_up = time.monotonic() + PATIENCE_S
         while not (file.exists() and file.read_text().endswith("}")):
