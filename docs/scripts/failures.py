@@ -1,11 +1,11 @@
-"""Draw the worst failures of an evaluation into docs/failures.png, and print their table.
+"""Print how each family fares in docs/evaluation, and draw the worst into docs/failures.png.
 
-    qpi-kernel evaluate --out FOLDER
-    python docs/scripts/failures.py FOLDER
+    qpi-kernel evaluate --out docs/evaluation
+    python docs/scripts/failures.py
 
-Scenes are those whose blind kernel was furthest from the truth: half of those that the verdict had
-called good, half of the others. They are drawn and extracted again with the model that is
-installed; the evaluation must have been one of it.
+Failures are the scenes whose blind kernel was furthest from the truth: half of those that the
+verdict had called good, half of the others. They are drawn and extracted again with the model that
+is installed; the evaluation must have been one of it.
 """
 
 import io
@@ -13,6 +13,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -24,7 +25,7 @@ from qpi_kernel.evaluate.trial import REACH_NM
 from qpi_kernel.figures import MARK, colour_range, map_panel
 from qpi_kernel.learn.model import load_model
 
-PICTURE = Path(__file__).parents[1] / "failures.png"
+DOCS = Path(__file__).parents[1]
 EACH, FAILED = 4, 0.8
 BLIND = "aligned, blind"
 COLOURS = 128
@@ -81,19 +82,30 @@ def draw(axes, scene, blind, marked, verdict):
         map_panel(panel, kernel, title, "", "RdBu_r", (-swing, swing), colour_bar=False)
 
 
-def main(folder):
+def by_family(rows):
+    """Return a table of similarities and failures of the families."""
+    yield "| family | scenes | positions known | blind | blind below 0.8 | of these called good |"
+    yield "|---|---|---|---|---|---|"
+    for family in dict.fromkeys(row["family"] for row in rows):
+        own = [row["methods"] for row in rows if row["family"] == family]
+        cells = []
+        for method in ("aligned", BLIND):
+            values = [methods[method]["similarity"] for methods in own]
+            low, middle, high = np.quantile(values, [0.1, 0.5, 0.9])
+            cells.append(f"{middle:.3f} ({low:.2f} to {high:.2f})")
+        failed = [methods[BLIND] for methods in own if methods[BLIND]["similarity"] < FAILED]
+        good = sum(blind["verdict"] == "good" for blind in failed)
+        yield f"| {family} | {len(own)} | {' | '.join(cells)} | {len(failed)} | {good} |"
+
+
+def main():
     sha256 = load_model(None).sha256[:8]
     seed = EvaluateSettings().seed
-    file = Path(folder) / f"scenes-{sha256}-{seed}.jsonl"
+    file = DOCS / "evaluation" / f"scenes-{sha256}-{seed}.jsonl"
     if not file.is_file():
-        sys.exit(f"error: {file} is not there; qpi-kernel evaluate --out {folder} makes it")
+        sys.exit(f"error: {file} is not there; qpi-kernel evaluate --out {file.parent} makes it")
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    failed = [row for row in rows if row["methods"][BLIND]["similarity"] < FAILED]
-    good = [row for row in failed if row["methods"][BLIND]["verdict"] == "good"]
-    print(
-        f"Of {len(rows)} blind kernels {len(failed)} were worse than {FAILED}; {len(good)} of them"
-        " the verdict had called good.\n"
-    )
+    print(*by_family(rows), "", sep="\n")
     print("| family | SNR | overlap | scatterers | blind | F1 | verdict | given | verdict |")
     print("|---|---|---|---|---|---|---|---|---|")
     chosen = worst(rows)
@@ -114,11 +126,9 @@ def main(folder):
     figure.savefig(content, dpi=75)
     with Image.open(content) as picture:
         picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
-            PICTURE, optimize=True
+            DOCS / "failures.png", optimize=True
         )
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    main(sys.argv[1])
+    main()

@@ -16,6 +16,7 @@ import torch
 
 from qpi_kernel import read
 from qpi_kernel.cli import app, main
+from qpi_kernel.evaluate import EvaluateSettings, markdown
 from qpi_kernel.extract.normal_equations import normal_equations
 from qpi_kernel.learn.build import ModelRecipe
 from qpi_kernel.learn.model import SHIPPED
@@ -184,6 +185,14 @@ def test_the_table_of_checks_names_tests_that_exist():
         for path, _ in named
     }
     assert [f"{path}::{name}" for path, name in named if name not in functions[path]] == []
+
+
+def test_the_tables_of_the_model_card_are_those_of_its_scenes():
+    page = text_of("docs/model-card.md")
+    sha256 = re.search(r"sha256 \| `(\w{8})", page)[1]
+    scenes = text_of(f"docs/evaluation/scenes-{sha256}-{EvaluateSettings().seed}.jsonl")
+    tables = markdown([json.loads(line) for line in scenes.splitlines()]).splitlines()
+    assert [row for row in tables if row.startswith("|") and row not in page] == []
 
 
 def test_the_data_card_lists_every_family_on_its_side():
