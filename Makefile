@@ -2,7 +2,7 @@
 # make napari  the same in napari
 # make test    every check and every test
 # make docs    the site, in site/; a broken link is an error
-# make dist-test    sdist and wheel, and the wheel tried where nothing else is
+# make dist-test    sdist and wheel, each tried where nothing else is
 #
 # Each target makes .venv and installs what it needs, again only when pyproject.toml or
 # constraints.txt has changed.
@@ -83,6 +83,7 @@ clean:
 	@touch $@
 
 %/.package: pyproject.toml constraints.txt | %/.pip
+	@.ci/system-packages napari
 	$(PIP) -c constraints.txt --group package
 	@touch $@
 
