@@ -156,7 +156,7 @@ def comparison_figure(trials: Sequence[Trial], bias_mV: float | None = None) -> 
     limits = colour_range(didv.values)
     map_panel(axes[0, 0], didv, "map", units, "gray", limits, colour_bar=False)
     reach = qspace.interesting_q(kernels[0])
-    fft_panel(axes[1, 0], qspace.map_fft(didv), reach, "", colour_bar=False)
+    fft_panel(axes[1, 0], qspace.map_fft(didv), reach, "|F| of the map", colour_bar=False)
     # One range of colours: what a method makes too strong or too weak is to be seen.
     swing = max(abs(edge) for edge in colour_range(kernels[0].values))
     for column, ((trial, _), kernel) in enumerate(zip(shown, kernels, strict=True), 1):
@@ -165,7 +165,8 @@ def comparison_figure(trials: Sequence[Trial], bias_mV: float | None = None) -> 
             colour_bar=False,
         )  # fmt: skip
         fft = qspace.kernel_fft(kernel, pad=2)
-        fft_panel(axes[1, column], fft, reach, "", colour_bar=False)
+        title = f"|F|, {trial.method}"
+        fft_panel(axes[1, column], fft, reach, title, colour_bar=False)
     bias = float(didv["bias"].values[0])
     figure.suptitle(
         f"{bias:g} mV; kernels from {-swing:.2g} (blue) to {swing:.2g} {units} (red);"

@@ -3,10 +3,13 @@ import csv
 import numpy as np
 import pytest
 
+from qpi_kernel.cli import main
 from qpi_kernel.comparison import comparison_figure, comparison_table, iter_compare, save_comparison
 from qpi_kernel.errors import QpiError
+from qpi_kernel.export import write_map
 from qpi_kernel.extract import METHODS, ExtractSettings
 from qpi_kernel.progress import drain
+from qpi_kernel.scatterers import save_scatterers
 from qpi_kernel.simulate import simulate_map
 
 
@@ -50,7 +53,9 @@ def test_the_figure_shows_the_map_and_every_kernel_with_its_transform(trials):
     assert [axes.get_title() for axes in panels[:columns]] == ["map", *METHODS]
     kernels, transforms = panels[1:columns], panels[columns:]
     assert len({axes.images[0].get_clim() for axes in kernels}) == 1
-    assert len(transforms) == columns
+    assert [axes.get_title() for axes in transforms] == [
+        "|F| of the map", *(f"|F|, {method}" for method in METHODS)
+    ]  # fmt: skip
     assert all(np.isfinite(axes.images[0].get_array()).all() for axes in transforms)
 
 
@@ -61,3 +66,20 @@ def test_methods_that_refuse_say_why(known):
     assert comparison_table(refused)[0]["verdict"].startswith("refused: ")
     with pytest.raises(QpiError, match="no method took the map"):
         comparison_figure(refused)
+
+
+def test_the_command_prints_the_table_and_writes_it(known, tmp_path, capsys):
+    file = write_map(known.didv, tmp_path / "map.npz")
+    save_scatterers(known.scatterers.select(known.scatterers.xy_nm.min(1) > 0), tmp_path / "xy.csv")
+    words = [str(file), "--scatterers", str(tmp_path / "xy.csv"), "--region", "2,2,28,28"]
+    assert main(["compare", *words, "--device", "cpu", "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    with (tmp_path / "out" / "comparison.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["method"] for row in rows] == list(METHODS)
+    for row in rows:
+        line = next(line for line in told.splitlines() if f" {row['method']} " in line)
+        assert row["verdict"][:6] in line
+    assert (tmp_path / "out" / "comparison.png").stat().st_size > 50_000
+    assert main(["compare", str(tmp_path / "none.3ds"), "--out", str(tmp_path / "no")]) == 1
+    assert not (tmp_path / "no").exists()

@@ -9,7 +9,7 @@ import numpy as np
 from cyclopts import App, CycloptsError, Parameter
 
 from qpi_kernel import __version__
-from qpi_kernel.cli import batching, inspecting, learning, own_crystal, simulating
+from qpi_kernel.cli import batching, comparing, inspecting, learning, own_crystal, simulating
 from qpi_kernel.cli.arguments import Device, Options, Out, RunOptions
 from qpi_kernel.cli.qspace import qspace
 from qpi_kernel.cli.running import run_and_write, say
@@ -117,6 +117,7 @@ def demo(*, out: Out = Path("demo"), device: Device = "auto") -> None:
 for command in (
     inspecting.info,
     qspace,
+    comparing.compare,
     simulating.simulate,
     own_crystal.simulate_crystal,
     simulating.materials,
