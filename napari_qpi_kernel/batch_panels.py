@@ -29,7 +29,8 @@ ENERGIES = {
     "nearest": "nearest to",
     "stated": "as in the settings file",
 }
-TABLE_HEIGHT_PX = 190
+# Names are legible beside the numbers, and Start is in view on a screen 720 pixels high.
+TABLE_PX = (345, 150)
 
 
 class FilesPanel(QGroupBox):
@@ -42,7 +43,7 @@ class FilesPanel(QGroupBox):
         super().__init__("1  Files and results")
         self.files: list[str] = []
         self.table = BatchTable()
-        self.table.setMinimumHeight(TABLE_HEIGHT_PX)
+        self.table.setMinimumSize(*TABLE_PX)
         self.add_button = QPushButton("Add files…")
         self.add_button.setToolTip("Measurements, each of which gives a folder of results")
         self.remove = QPushButton("Remove")
@@ -192,9 +193,8 @@ class RunPanel(QGroupBox):
         self._rows.addRow("Output", row(self.out, self.browse))
         self._rows.addRow("Workers", self.workers)
         self._rows.addRow("Scheduler", self.scheduler)
-        self._rows.addRow(self.start)
+        self._rows.addRow(row(self.start, self.summary))
         self._rows.addRow(self.reason)
-        self._rows.addRow(self.summary)
         self.browse.clicked.connect(self._choose)
         self.out.editingFinished.connect(lambda: self.out_chosen.emit(self.out.text()))
         self.scheduler.textChanged.connect(lambda text: self.workers.setEnabled(not text))

@@ -112,7 +112,8 @@ def details(item: "BatchItem | str") -> str:
     if isinstance(item, str):
         return item
     if item.error:
-        return f"{Path(item.file).name}: {item.error}"
+        name = Path(item.file).name
+        return item.error if name in item.error else f"{name}: {item.error}"
     return (
         f"{Path(item.file).name}: {item.verdict}, {item.scatterers} scatterers,"
         f" {100 * item.explained:.0f} % of the structure explained,"

@@ -44,7 +44,8 @@ class BatchWidget(QWidget):
         self.source = SourcePanel()
         self.running = RunPanel()
         self.job = JobBar()
-        lay_out(self, (self.files, self.source, self.running), self.job)
+        panels = (self.files, self.source, self.running)
+        lay_out(self, panels, self.job, {"Ctrl+Shift+B": self.running.start})
 
         self.files.changed.connect(self._refresh)
         self.files.refused.connect(self.job.tell)

@@ -1,14 +1,23 @@
 """How a dock is laid out: rows in a column that scrolls."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 SETTLE_MS = 50
 # Rows that arrive later than their neighbours (the gauge, from its thread) move what was in view.
 FOLLOW_MS = 2000
+KEYS_MARGINS_PX = (10, 0, 0, 0)
 
 
 class Column(QScrollArea):
@@ -58,12 +67,36 @@ def row(*widgets: QWidget) -> QWidget:
     return side_by_side
 
 
-def lay_out(dock: QWidget, panels: Sequence[QWidget], foot: QWidget) -> Column:
-    """Fill a dock: panels in a column that scrolls, and a foot below it that stays in view."""
+def lay_out(
+    dock: QWidget, panels: Sequence[QWidget], foot: QWidget, keys: Mapping[str, QAbstractButton]
+) -> Column:
+    """Fill a dock: panels in a column that scrolls, and a foot below it that stays in view.
+
+    Parameters
+    ----------
+    dock : QWidget
+    panels : sequence of QWidget
+        From the top to the bottom.
+    foot : QWidget
+        What stays in view.
+    keys : mapping
+        Buttons by the keys that click them from anywhere in the window; listed below the panels.
+    """
     inside = QWidget()
     rows = QVBoxLayout(inside)
     for panel in panels:
         rows.addWidget(panel)
+    names = []
+    for sequence, button in keys.items():
+        shortcut = QShortcut(QKeySequence(sequence), dock)
+        # A button that is off does not click.
+        shortcut.activated.connect(button.click)
+        shown = shortcut.key().toString(QKeySequence.NativeText)
+        names.append(f"{shown}: {button.text().rstrip('…')}")
+    told = QLabel("Keys\n" + "\n".join(names))
+    told.setToolTip("Press them anywhere in the window of the map")
+    told.setContentsMargins(*KEYS_MARGINS_PX)
+    rows.addWidget(told)
     rows.addStretch()
     column = Column()
     column.setWidget(inside)

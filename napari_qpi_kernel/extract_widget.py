@@ -61,7 +61,11 @@ class ExtractWidget(QWidget):
         self.results = ResultPanel()
         self.job = JobBar(lambda: self.settings.device.setCurrentText("cpu"))
         panels = (self.maps, self.scatterers, self.settings, self.results)
-        self._column = lay_out(self, panels, self.job)
+        keys = {
+            "Ctrl+Shift+F": self.scatterers.find,
+            "Ctrl+Shift+E": self.settings.extract,
+        }
+        self._column = lay_out(self, panels, self.job, keys)
 
         self.maps.changed.connect(self._refresh)
         self.maps.channel_wanted.connect(self._open_channel)
@@ -225,8 +229,10 @@ class ExtractWidget(QWidget):
     def _on_compared(self, trials: Any) -> None:
         view = ComparisonView(trials, self.maps.shown_bias_mV)
         view.folder_wanted.connect(self._save_comparison)
-        self._viewer.window.add_dock_widget(view, name="Compare methods", area="bottom")
-        self.job.tell(f"{len(trials)} methods on the same map; they are compared below it.")
+        docked = self._viewer.window.add_dock_widget(view, name="Compare methods", area="bottom")
+        # Below the map it would leave no room for the map on a small screen.
+        docked.setFloating(True)
+        self.job.tell(f"{len(trials)} methods on the same map, compared in a window of their own.")
 
     def _save_comparison(self, trials: Any, bias_mV: Any, folder: str) -> None:
         self._export(lambda: iter_save_comparison(trials, bias_mV, folder))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_qpi_kernel.job import Job, report
@@ -15,6 +16,7 @@ from qpi_kernel.progress import Progress, Steps
 LEAST_SHARE, LEAST_S = 0.05, 3.0
 # What is done sooner would only make the foot flicker.
 BAR_DELAY_MS = 250
+CANCEL_KEYS = "Ctrl+Shift+X"
 
 
 class JobBar(QWidget):
@@ -40,7 +42,10 @@ class JobBar(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setToolTip("How much of the work is done")
         self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop at once; nothing is added")
+        self.cancel_button.setToolTip(f"Stop at once; nothing is added ({CANCEL_KEYS})")
+        # On only while something runs here, since every dock has it.
+        self._cancel_keys = QShortcut(QKeySequence(CANCEL_KEYS), self)
+        self._cancel_keys.activated.connect(self.cancel)
         self.cancel_button.clicked.connect(self.cancel)
         self.status = QLabel()
         self.status.setWordWrap(True)
@@ -145,6 +150,7 @@ class JobBar(QWidget):
         self._show_state()
 
     def _show_state(self) -> None:
+        self._cancel_keys.setEnabled(self.busy)
         if self.busy:
             self._delay.start()
         else:

@@ -7,7 +7,13 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_qpi_kernel.bridge import LayerData, bias_at, layer_attributes, map_arguments
+from napari_qpi_kernel.bridge import (
+    LayerData,
+    bias_at,
+    layer_attributes,
+    layer_bias,
+    map_arguments,
+)
 from napari_qpi_kernel.column import lay_out
 from napari_qpi_kernel.figure import ask_figure, iter_curves_figure, iter_transform_figure
 from napari_qpi_kernel.job_bar import JobBar
@@ -22,6 +28,13 @@ from napari_qpi_kernel.qspace_jobs import (
     iter_zone,
 )
 from napari_qpi_kernel.qspace_overlays import cut_layer, draw_cut, line_of, show_bragg, show_zone
+from napari_qpi_kernel.qspace_pairs import (
+    NOTE,
+    PairsPanel,
+    iter_pairs,
+    iter_save_sum,
+    pairs_problem,
+)
 from napari_qpi_kernel.qspace_panels import CurvesPanel, LatticePanel, TransformPanel, is_centred
 from napari_qpi_kernel.qspace_viewer import q_viewer_of, show_in_q_viewer, shown_reach
 from qpi_kernel.progress import Steps
@@ -49,8 +62,14 @@ class QSpaceWidget(QWidget):
         self.transform = TransformPanel(napari_viewer)
         self.curves = CurvesPanel()
         self.lattice = LatticePanel()
+        self.pairs = PairsPanel()
         self.job = JobBar()
-        self._column = lay_out(self, (self.transform, self.curves, self.lattice), self.job)
+        panels = (self.transform, self.curves, self.lattice, self.pairs)
+        keys = {
+            "Ctrl+Shift+Y": self.transform.show_button,
+            "Ctrl+Shift+K": self.curves.take,
+        }
+        self._column = lay_out(self, panels, self.job, keys)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE_MS)
@@ -66,6 +85,8 @@ class QSpaceWidget(QWidget):
         self.curves.export.clicked.connect(self._export)
         self.curves.figure.clicked.connect(self._save_figure)
         self.curves.plot.energy_wanted.connect(self._go_to_energy)
+        self.pairs.show_button.clicked.connect(self._show_pairs)
+        self.pairs.save_wanted.connect(self._save_pairs)
         self.lattice.zone.clicked.connect(self._show_zone)
         self.lattice.bragg.clicked.connect(self._find_bragg)
         follow(napari_viewer.dims.events.point, lambda _: self._show_energy(), self)
@@ -88,10 +109,18 @@ class QSpaceWidget(QWidget):
         self.transform.figure.setEnabled(ready)
         self.curves.take.setEnabled(ready)
         self.lattice.bragg.setEnabled(self._raw_map() is not None)
+        self.pairs.offer(self._pairs_problem())
+
+    def _pairs_problem(self) -> str:
+        layer = self.transform.layers.layer
+        if layer is None or not is_centred(layer):
+            return NOTE
+        return pairs_problem(layer_bias(layer.data.shape, layer_attributes(layer)))
 
     def _set_theme(self) -> None:
         theme = get_theme(self._viewer.theme)
         self.curves.plot.set_colours(theme.text.as_hex(), theme.background.as_hex())
+        self.pairs.set_colours(theme.text.as_hex(), theme.background.as_hex())
 
     def _raw_map(self) -> Any:
         """Return the layer of the raw map, or None."""
@@ -222,6 +251,18 @@ class QSpaceWidget(QWidget):
                 self.job.tell,
                 "Drawing …",
             )
+
+    def _show_pairs(self) -> None:
+        def done(answer: tuple[list[LayerData], Any]) -> None:
+            layers, curve = answer
+            self._show(layers)
+            self.pairs.show_sum(curve)
+
+        settings = self.pairs.form.value
+        self._run(lambda: iter_pairs(self._subject(), settings()), done, "Pairing the energies …")
+
+    def _save_pairs(self, curve: Any, path: str) -> None:
+        self._run(lambda: iter_save_sum(curve, path), self.job.tell, "Writing the table …")
 
     def _show_zone(self) -> None:
         if q_viewer_of(self._viewer) is None:

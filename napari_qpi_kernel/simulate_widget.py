@@ -38,7 +38,8 @@ class SimulateWidget(QWidget):
         self.scene = ScenePanel(napari_viewer)
         self.theory = TheoryPanel(napari_viewer)
         self.job = JobBar()
-        self._column = lay_out(self, (self.material, self.scene, self.theory), self.job)
+        panels = (self.material, self.scene, self.theory)
+        self._column = lay_out(self, panels, self.job, {"Ctrl+Shift+M": self.scene.simulate})
 
         self.material.materials.currentIndexChanged.connect(self._on_material)
         self.scene.simulate.clicked.connect(self._simulate)

@@ -13,7 +13,7 @@ from napari_qpi_kernel.fourier import PARTS, fft_part
 from napari_qpi_kernel.qspace_overlays import BRAGG, ZONE, cut_layer, line_of
 from napari_qpi_kernel.qspace_viewer import TITLE, q_viewer_of
 from qpi_kernel.maps import make_map
-from qpi_kernel.qspace import kernel_fft
+from qpi_kernel.qspace import antisymmetric_part, haem, kernel_fft
 from qpi_kernel.simulate import crop_kernel
 
 WAIT = {"timeout": 60_000}
@@ -134,6 +134,8 @@ def test_nothing_to_show_is_said(make_napari_viewer, open_qspace):
     assert not dock.transform.show_button.isEnabled()
     assert not dock.curves.take.isEnabled()
     assert not dock.lattice.bragg.isEnabled()
+    assert not dock.pairs.show_button.isEnabled()
+    assert "+E and -E" in dock.pairs.text.text()
     assert "Open a map" in dock.job.status.text()
 
 
@@ -271,6 +273,37 @@ def test_kernel_and_transform_become_a_figure(shown, qtbot, tmp_path, monkeypatc
     assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_pairs_of_energies(make_napari_viewer, qtbot, open_qspace, tmp_path, monkeypatch):
+    axis = 0.25 * (np.arange(33) - 16)
+    radius = np.hypot(axis[:, None], axis[None, :])
+    wave = np.cos(2.0 * radius) * np.exp(-radius / 2)
+    even = np.stack([wave, -wave, wave, 2 * wave])
+    kernel = make_map(even, bias_mV=[-10.0, -5.0, 5.0, 10.0], y_nm=axis, x_nm=axis)
+    viewer = make_napari_viewer()
+    data = map_to_layer(kernel, "K [kernel]", kind="kernel")
+    viewer.add_layer(Layer.create(*data))
+    dock = open_qspace(viewer)
+    dock.pairs.form.widgets["radius_per_nm"].value = 1.5
+    dock.pairs.show_button.click()
+    qtbot.waitUntil(lambda: dock.pairs.save.isEnabled(), **WAIT)
+    q_viewer = q_viewer_of(viewer)
+    expected = antisymmetric_part(kernel)
+    shown = next(layer for layer in q_viewer.layers if "ρ₋" in layer.name)
+    np.testing.assert_allclose(shown.data, expected.values, rtol=1e-5)
+    assert shown.metadata[KEY]["bias_mV"] == [5.0, 10.0]
+    assert any("phase-referenced" in layer.name for layer in q_viewer.layers)
+    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "sum"), ""))
+    dock.pairs.save.click()
+    qtbot.waitUntil(lambda: (tmp_path / "sum.csv").exists(), **WAIT)
+    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
+    with (tmp_path / "sum.csv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["bias_mV", "rho_minus [a.u.]"]
+    sums = haem(kernel, radius=1.5).values
+    np.testing.assert_allclose([float(row[1]) for row in rows[1:]], sums, rtol=1e-6)
+
+
 def test_removing_the_layer_ends_the_curves(shown, qtbot):
     viewer, dock, _ = shown
     take_curves(dock, qtbot)
@@ -289,7 +322,8 @@ def test_every_control_says_what_it_is_for_and_the_dock_stays_narrow(shown):
         if type(each).__name__
         in ("QPushButton", "QCheckBox", "QComboBox", "ElidedCombo", "LayerChoice")
     ]
-    forms = (dock.transform.form, dock.curves.form, dock.lattice.form)
+    panels = (dock.transform, dock.curves, dock.lattice, dock.pairs)
+    forms = [panel.form for panel in panels]
     fields = [each for form in forms for each in form.widgets.values()]
     assert len(controls) > 8
     assert [each for each in controls if not each.toolTip()] == []

@@ -4,10 +4,13 @@ Both ratios need the kernels of one scatterer about one origin: extract both ene
 which shares the positions. An origin that is off by d turns the phase of F by q.d.
 """
 
+from pathlib import Path
+
 import numpy as np
 import xarray as xr
 
 from qpi_kernel.maps import MapError
+from qpi_kernel.qspace.profiles import write_rows
 from qpi_kernel.qspace.transform import check_fft, kernel_fft
 
 # How far -E may lie from an energy that was measured, in steps of the bias axis.
@@ -92,6 +95,18 @@ def haem(
             "radius": float(radius),
         },
     )
+
+
+def save_haem(curve: xr.DataArray, path: Path | str) -> None:
+    """Write what `haem` returned as CSV: bias and rho_-, with the unit in its name.
+
+    Raises
+    ------
+    QpiError
+        If the file cannot be written.
+    """
+    names = ["bias_mV", f"rho_minus [{curve.attrs['units']}]"]
+    write_rows(path, names, zip(curve["bias"].values, curve.values, strict=True))
 
 
 def phase_referenced(kernel: xr.DataArray) -> xr.DataArray:

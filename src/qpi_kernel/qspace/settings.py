@@ -80,3 +80,20 @@ class LatticeSettings:
     symmetry: Literal["square", "hexagonal"] = "square"
     lattice_nm: Annotated[float, Field(gt=0.05, le=5)] = 0.383
     rotation_deg: Annotated[float, Field(ge=-180, le=180)] = 0.0
+
+
+@settings
+class PairSettings:
+    """The region of q space over which the antisymmetric part of a pair of energies is summed.
+
+    Parameters
+    ----------
+    qx_per_nm, qy_per_nm : float
+        Its middle: the q that joins two pockets, 0 for scattering within one [1/nm].
+    radius_per_nm : float
+        Its radius [1/nm].
+    """
+
+    qx_per_nm: Annotated[float, Field(ge=-500, le=500)] = 0.0
+    qy_per_nm: Annotated[float, Field(ge=-500, le=500)] = 0.0
+    radius_per_nm: Annotated[float, Field(gt=0, le=500)] = 2.0
