@@ -77,18 +77,21 @@ def grid_bytes(
     dim=None,
     points=None,
     complete=None,
+    pitch_nm=(1.0, 2.0),
+    z_m=None,
 ) -> bytes:
-    """Write curves (row, column, channel, point), row 0 at the smallest y; pitch 1 nm by 2 nm."""
+    """Write curves (row, column, channel, point), row 0 at the smallest y; pitch along x and y."""
     curves = np.asarray(curves, dtype=float)
     ny, nx, _, count = curves.shape
-    width, height = ((nx - 1), 2 * (ny - 1)) if corners else (nx, 2 * ny)
-    u, v = np.meshgrid(np.arange(nx) - (nx - 1) / 2, 2 * (np.arange(ny) - (ny - 1) / 2))
+    dx, dy = pitch_nm
+    width, height = (dx * (nx - 1), dy * (ny - 1)) if corners else (dx * nx, dy * ny)
+    u, v = np.meshgrid(dx * (np.arange(nx) - (nx - 1) / 2), dy * (np.arange(ny) - (ny - 1) / 2))
     a = np.deg2rad(angle)
     x, y = u * np.cos(a) + v * np.sin(a), -u * np.sin(a) + v * np.cos(a)
     names = "X (m);Y (m);Z (m)" if positions else "Z (m)"
     parameters = [np.full((ny, nx), sweep[0]), np.full((ny, nx), sweep[1])]
     parameters += [(30 + x) * 1e-9, (-20 + y) * 1e-9] if positions else []
-    parameters += [np.arange(nx * ny).reshape(ny, nx) * 1e-12]
+    parameters += [np.arange(nx * ny).reshape(ny, nx) * 1e-12 if z_m is None else z_m]
     records = np.concatenate([np.stack(parameters, -1), curves.reshape(ny, nx, -1)], -1)
     if serpentine:
         records[1::2] = records[1::2, ::-1].copy()
