@@ -140,5 +140,5 @@ def test_unknown_scenes_are_refused(tmp_path):
 def test_models_names_what_is_installed(capsys):
     assert main(["models"]) == 0
     printed = capsys.readouterr().out
-    assert "qpi-kernel-v2" in printed
+    assert "qpi-kernel-v3" in printed
     assert "held out  rashba, rashba_hole, triangular" in printed

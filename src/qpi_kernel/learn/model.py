@@ -25,7 +25,7 @@ from qpi_kernel.learn.statistics import CHANNELS, SCALARS, Statistics
 
 FORMAT = "2"
 READABLE = ("1", FORMAT)
-SHIPPED = Path(__file__).parent / "weights" / "qpi-kernel-v2.safetensors"
+SHIPPED = Path(__file__).parent / "weights" / "qpi-kernel-v3.safetensors"
 
 
 @dataclass(frozen=True)
