@@ -39,9 +39,6 @@ from qpi_kernel.maps import check_map
 from qpi_kernel.progress import Progress, Steps, drain, scaled
 from qpi_kernel.scatterers import Scatterers
 
-# The white noise may count for at most this much more than its size.
-MOST_SWELLING = 5.0
-
 
 def iter_extract(
     didv: xr.DataArray,
@@ -156,7 +153,7 @@ def _extract(
         coarse = without(coarse, state.foreign)
         small = coarse.problem(scatterers, settings.background_degree)
         level = state.noise
-        effective = level * _swelling(small, state.kernel)
+        effective = level * posterior.swelling(small, state.kernel)
         wide = state.shape.on_window(coarse.window, 1.0)
 
         def draw(part: slice) -> Steps[tuple[Tensor, ...]]:
@@ -214,21 +211,6 @@ def _near(scatterers: Scatterers, grid: Grid) -> Scatterers:
             " them out to have them found"
         )
     return scatterers.select(keep)
-
-
-def _swelling(problem: NormalEquations, kernel: Tensor) -> Tensor:
-    """Return by how much the noise counts for more because it is not white, (bias,), >= 1.
-
-    The posterior takes the residual for white noise. Where it is stronger at the wave vectors of
-    the signal than on average (missed scatterers, multiple scattering, ripples from beyond the
-    window), the data say less about the kernel than white noise of that size would let them.
-    """
-    waves = problem.project(problem.forward(kernel))
-    rest = problem.project(problem.field) - waves
-    signal, power = (torch.fft.rfft2(field).abs().square() for field in (waves, rest))
-    inside = (power * signal).sum((-2, -1)) / signal.sum((-2, -1)).clamp(min=1e-30)
-    ratio: Tensor = inside / power.mean((-2, -1)).clamp(min=1e-30)
-    return ratio.clamp(1.0, MOST_SWELLING**2).sqrt()
 
 
 def _smooth_spread(draws: Tensor) -> Tensor:

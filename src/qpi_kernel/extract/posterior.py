@@ -19,6 +19,8 @@ from qpi_kernel.progress import Progress, Steps, scaled
 
 # A dozen arrays of this many pixels live at once: some 200 MB with twelve posterior draws.
 CHUNK_PIXELS = 2**19
+# The white noise may count for at most this much more than its size.
+MOST_SWELLING = 5.0
 
 
 def in_chunks(
@@ -84,7 +86,7 @@ def rescale(
     noise: Tensor,
     generator: torch.Generator,
     *,
-    by_q: bool,
+    given: bool,
     rounds: int = 2,
 ) -> Steps[tuple[PriorShape, Tensor]]:
     """Fit the size of the prior error and the noise to the data (expectation maximisation).
@@ -94,21 +96,41 @@ def rescale(
 
     Parameters
     ----------
-    by_q : bool
-        Whether the prior may be more wrong at some |q| than at others. Not for scatterers whose
-        places may be wrong: what those make of the map looks like a kernel that no prior knows.
+    given : bool
+        Whether the scatterers were given. Then what the map has beside the prior is the kernel's
+        or no wave at all: the prior may be more wrong at some |q| than at others, and noise that is
+        not white counts for more. Scatterers that were found may stand at wrong places, and what
+        those make of the map looks like a kernel that no prior knows.
     rounds : int
         Each with one draw, whose thousands of modes tell the sizes to some percent.
     """
     pixels = problem.mask.sum()
+    swollen = torch.ones_like(noise)
     for number in range(rounds):
         prior = shape.on_window(problem.geometry.window, 1.0)
-        draws = sample(problem, prior, noise, 1, generator, steps=20)
+        draws = sample(problem, prior, noise * swollen, 1, generator, steps=20)
         kernels, whitened = yield from scaled(draws, number / rounds, (number + 1) / rounds)
-        shape = shape.widened(shape.misfit_of(whitened, by_q).clamp(0.3, 10.0))
+        shape = shape.widened(shape.misfit_of(whitened, by_q=given).clamp(0.3, 10.0))
         rest = problem.project(problem.field - problem.forward(kernels))
         noise = (rest.square().sum((-2, -1)).mean(0) / pixels).sqrt().clamp(min=1e-20)
+        if given:
+            swollen = swelling(problem, kernels[0])
     return shape, noise
+
+
+def swelling(problem: NormalEquations, kernel: Tensor) -> Tensor:
+    """Return by how much the noise counts for more because it is not white, (bias,), >= 1.
+
+    The posterior takes the residual for white noise. Where it is stronger at the wave vectors of
+    the signal than on average (missed scatterers, multiple scattering, ripples from beyond the
+    window), the data say less about the kernel than white noise of that size would let them.
+    """
+    waves = problem.project(problem.forward(kernel))
+    rest = problem.project(problem.field) - waves
+    signal, power = (torch.fft.rfft2(field).abs().square() for field in (waves, rest))
+    inside = (power * signal).sum((-2, -1)) / signal.sum((-2, -1)).clamp(min=1e-30)
+    ratio: Tensor = inside / power.mean((-2, -1)).clamp(min=1e-30)
+    return ratio.clamp(1.0, MOST_SWELLING**2).sqrt()
 
 
 def _data_term(problem: NormalEquations, prior: Prior, noise: Tensor, field: Tensor) -> Tensor:

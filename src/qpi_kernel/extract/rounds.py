@@ -25,8 +25,8 @@ from qpi_kernel.scatterers import Scatterers
 
 KNOWN_ROUNDS = 2
 BLIND_ROUNDS = 3
-# Refining on the strongest slices of a long energy stack is as good as on all of them.
-REFINE_BIASES = 8
+# All biases share their scatterers: the strongest of a long stack tell them as well as all would.
+SHARED_BIASES = 8
 # White noise never reaches this many standard deviations in a map of a million pixels.
 FOREIGN_SIGMA, FOREIGN_SHARE = 5.5, 0.1
 
@@ -89,8 +89,37 @@ def iter_rounds(
     generator : torch.Generator
         Of the draws that set the scales.
     """
-    white = noise = noise_level(grid.field, grid.mask)
-    rounds = (BLIND_ROUNDS if blind else KNOWN_ROUNDS) if settings.refine else 1
+    biases, white = len(grid.field), noise_level(grid.field, grid.mask)
+    if biases <= SHARED_BIASES or not settings.refine:
+        return (yield from _rounds(grid, white, scatterers, settings, model, blind, generator))
+    problem = grid.problem(scatterers, settings.background_degree)
+    power = problem.project(problem.field).square().mean((-2, -1))
+    strong = torch.argsort(power / white**2)[-SHARED_BIASES:]
+    some = replace(grid, didv=grid.didv.isel(bias=strong.cpu().numpy()), field=grid.field[strong])
+    steps = _rounds(some, white[strong], scatterers, settings, model, blind, generator)
+    state = yield from scaled(steps, 0.0, 0.4)
+    problem = without(grid, state.foreign).problem(state.scatterers, settings.background_degree)
+    noise = white * (state.noise / white[strong]).median()
+    told = yield from _told(model, problem, noise, None, generator)
+    fit = fit_kernel(problem, told, noise, generator, given=not blind)
+    kernel, shape, noise = yield from scaled(fit, 0.4, 1.0)
+    widening = shape.wider_than(told)
+    return replace(state, shape=shape, kernel=kernel, noise=noise, widening=widening)
+
+
+def _rounds(
+    grid: Grid,
+    white: Tensor,
+    scatterers: Scatterers,
+    settings: ExtractSettings,
+    model: Model | None,
+    blind: bool,
+    generator: torch.Generator,
+) -> Steps[State]:
+    """Improve kernel and scatterers in turn with all biases of the grid."""
+    noise = white
+    # Where nothing moves the second round still has better scales of noise and prior error.
+    rounds = BLIND_ROUNDS if blind and settings.refine else KNOWN_ROUNDS
     whole, foreign = grid, torch.zeros_like(grid.mask)
     error_px = (settings.position_error_nm or max(0.1, grid.pixel)) / grid.pixel
     kernel: Tensor | None = None
@@ -98,21 +127,9 @@ def iter_rounds(
     marking = error_px
     for number in range(rounds):
         problem = grid.problem(scatterers, settings.background_degree)
-        if model is None:
-            shape = flat_prior(problem)
-        else:
-            if kernel is None and len(scatterers.labels) > 1:
-                # The network is asked for one species at a time: the others must be known roughly.
-                prior = flat_prior(problem)
-                steps = fit_kernel(problem, prior, noise, generator)
-                kernel, *_ = yield from scaled(steps, 0.0, 0.0)
-            shape = learned_prior(model, problem, noise, kernel)
-        told = shape
-        kernel, shape, noise = yield from scaled(
-            fit_kernel(problem, told, noise, generator, by_q=not blind),
-            number / rounds,
-            (number + 1) / rounds,
-        )
+        told = yield from _told(model, problem, noise, kernel, generator)
+        fit = fit_kernel(problem, told, noise, generator, given=not blind)
+        kernel, shape, noise = yield from scaled(fit, number / rounds, (number + 1) / rounds)
         misfit = _misfit(whole.problem(scatterers, settings.background_degree), kernel, white)
         before = state.misfits if state else ()
         if state and blind and misfit >= before[-1]:
@@ -124,19 +141,18 @@ def iter_rounds(
         yield Progress((number + 1) / rounds, f"round {number + 1} of {rounds}")
         if number + 1 == rounds:
             break
-        best = torch.argsort(kernel.square().sum((-3, -2, -1)) / noise**2)[-REFINE_BIASES:]
-        strong = replace(problem, field=problem.field[best])
-        places, weights = refine(
-            strong, kernel[best], noise[best], problem.rows_columns, problem.weights,
-            position_error_px=error_px,
-        )  # fmt: skip
-        if number == 0:
-            marking = _marking(problem, places)
-        size = _typical(weights, problem.members)
-        kernel = kernel * size[:, None, None]
-        scatterers = grid.from_pixels(places, weights / (size @ problem.members), scatterers)
-        if blind:
-            scatterers = add_and_drop(grid, strong, kernel[best], noise[best], scatterers)
+        if settings.refine:
+            places, weights = refine(
+                problem, kernel, noise, problem.rows_columns, problem.weights,
+                position_error_px=error_px,
+            )  # fmt: skip
+            if number == 0:
+                marking = _marking(problem, places)
+            size = _typical(weights, problem.members)
+            kernel = kernel * size[:, None, None]
+            scatterers = grid.from_pixels(places, weights / (size @ problem.members), scatterers)
+            if blind:
+                scatterers = add_and_drop(grid, problem, kernel, noise, scatterers)
         if settings.set_aside:
             foreign = _foreign(whole.problem(scatterers, settings.background_degree), kernel)
             grid = without(whole, foreign)
@@ -144,12 +160,29 @@ def iter_rounds(
     return replace(state, marking_px=marking)
 
 
+def _told(
+    model: Model | None,
+    problem: NormalEquations,
+    noise: Tensor,
+    kernel: Tensor | None,
+    generator: torch.Generator,
+) -> Steps[PriorShape]:
+    """Return the prior of a model, or the one that knows nothing."""
+    if model is None:
+        return flat_prior(problem)
+    if kernel is None and len(problem.members) > 1:
+        # The network is asked for one species at a time: the others must be known roughly.
+        steps = fit_kernel(problem, flat_prior(problem), noise, generator)
+        kernel, *_ = yield from scaled(steps, 0.0, 0.0)
+    return learned_prior(model, problem, noise, kernel)
+
+
 def fit_kernel(
     problem: NormalEquations,
     shape: PriorShape,
     noise: Tensor,
     generator: torch.Generator,
-    by_q: bool = False,
+    given: bool = False,
 ) -> Steps[tuple[Tensor, PriorShape, Tensor]]:
     """Solve for the kernels with the error of the prior and the noise that explain the map best.
 
@@ -161,7 +194,7 @@ def fit_kernel(
 
     def work(part: slice) -> Steps[tuple[Tensor, ...]]:
         some = problem.only(part)
-        fit = posterior.rescale(some, shape.only(part), noise[part], generator, by_q=by_q)
+        fit = posterior.rescale(some, shape.only(part), noise[part], generator, given=given)
         fitted, level = yield from scaled(fit, 0.0, 0.6)
         prior = fitted.on_window(problem.geometry.window, 1.0)
         solution = posterior.solve(some, prior, level, steps=40, rtol=1e-3)

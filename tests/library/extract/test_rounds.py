@@ -37,7 +37,8 @@ def test_the_state_is_that_of_its_last_misfit(scene):
     state = rounds(scene.didv, scene.scatterers, blind=False)
     assert len(state.misfits) == 2
     held = rounds(scene.didv, scene.scatterers, blind=False, refine=False)
-    assert held.misfits == pytest.approx(state.misfits[:1])
+    assert held.misfits[0] == pytest.approx(state.misfits[0])
+    np.testing.assert_allclose(held.scatterers.xy_nm, scene.scatterers.xy_nm, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,14 @@ def in_parts(monkeypatch, didv, scatterers, settings, biases=2):
         return extract_kernel(didv, scatterers, settings, device="cpu")
 
 
+def likeness(kernel, known):
+    """Return the correlation with the true kernel at every bias."""
+    margin = (known.kernel.sizes["x"] - kernel.sizes["x"]) // 2
+    true = known.kernel.values[:, margin:-margin, margin:-margin]
+    pairs = zip(kernel.values, true, strict=True)
+    return np.array([np.corrcoef(own.ravel(), other.ravel())[0, 1] for own, other in pairs])
+
+
 def test_given_positions_give_the_same_kernels_part_by_part(known, monkeypatch):
     average = replace(QUICK, method="average")
     whole = extract_kernel(known.didv, known.scatterers, average, device="cpu")
@@ -52,15 +60,15 @@ def test_all_parts_share_what_some_biases_tell(known, monkeypatch):
     parts = in_parts(monkeypatch, didv, Scatterers(moved), QUICK)
     assert parts.provenance["scatterers_from_mV"] == [-10.0, 10.0]
     assert "scatterers_from_mV" not in whole.provenance
-    assert np.hypot(*(parts.scatterers.xy_nm - whole.scatterers.xy_nm).T).max() < 0.05
+    apart = np.hypot(*(parts.scatterers.xy_nm - whole.scatterers.xy_nm).T)
+    assert apart.max() < 0.3 * 20 / 64  # of a pixel
     assert not parts.used[31, 41]
     np.testing.assert_array_equal(parts.didv, didv)
     np.testing.assert_allclose(
         parts.residual.values + parts.reconstruction.values, didv.values, atol=1e-4
     )
     assert len(set(parts.numbers["origin_error_nm"])) == 1
-    for first, second in zip(whole.kernel.values, parts.kernel.values, strict=True):
-        assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.95
+    assert (likeness(parts.kernel, known) > likeness(whole.kernel, known) - 0.03).all()
 
 
 def test_species_stay_apart_part_by_part(known, monkeypatch):
