@@ -18,7 +18,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qpi_kernel.batch_table import BatchTable, details
-from napari_qpi_kernel.column import row
+from napari_qpi_kernel.column import offer, row
+from napari_qpi_kernel.job_bar import BUSY
 from napari_qpi_kernel.reader import SUFFIXES
 
 DOCK, FILE = "the dock Extract kernel", "a recipe or settings file"
@@ -185,6 +186,7 @@ class RunPanel(QGroupBox):
             "Address of a dask scheduler (tcp://host:8786) whose workers see the same folders"
         )
         self.start = QPushButton("Start")
+        self.start.setToolTip("Extract from every file; results that are there stay")
         self.reason = QLabel()
         self.reason.setWordWrap(True)
         self.summary = QPushButton("Open summary.csv")
@@ -209,11 +211,10 @@ class RunPanel(QGroupBox):
         """Show whether the batch runs, or why it cannot start."""
         known = self.summary_path is not None
         self.start.setText("Start, or go on" if known else "Start")
-        self.start.setEnabled(not busy and not reason)
-        self.start.setToolTip(reason or "Extract from every file; results that are there stay")
-        self.reason.setText(f"Start needs: {reason}." if reason and not busy else "")
+        offer(self.start, BUSY if busy else reason and f"Start needs {reason}")
+        self.reason.setText(f"Start needs {reason}." if reason and not busy else "")
         self._rows.setRowVisible(self.reason, bool(self.reason.text()))
-        self.summary.setEnabled(known)
+        offer(self.summary, "" if known else "the folder holds no batch yet")
         self.workers.setEnabled(not busy and not self.scheduler.text())
 
     def _choose(self) -> None:

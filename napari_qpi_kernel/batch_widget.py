@@ -15,11 +15,11 @@ from napari_qpi_kernel.batch_jobs import (
 )
 from napari_qpi_kernel.batch_panels import FilesPanel, RunPanel, SourcePanel
 from napari_qpi_kernel.bridge import show_y_up
-from napari_qpi_kernel.column import lay_out
+from napari_qpi_kernel.column import lay_out, offer
 from napari_qpi_kernel.extract_widget import ExtractWidget
 from napari_qpi_kernel.extraction import Outcome
 from napari_qpi_kernel.job import Job
-from napari_qpi_kernel.job_bar import JobBar
+from napari_qpi_kernel.job_bar import BUSY, JobBar
 from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
 from napari_qpi_kernel.result_layers import add_result, fft_layer
 from napari_qpi_kernel.trust import summary
@@ -62,17 +62,17 @@ class BatchWidget(QWidget):
     def problem(self) -> str:
         """Return why the batch cannot start now, "" if it can."""
         if not self.files.files:
-            return "files: add some, or drop them on the table"
+            return "measurements, added or dropped on the table"
         if self.source.from_file and not self.source.path.text():
-            return "the file of settings: choose one, or the dock Extract kernel"
+            return "the file of settings, or those of the dock Extract kernel"
         if not self.running.out.text():
             return "a folder for the results"
         return ""
 
     def _refresh(self, event: object = None) -> None:
         self.running.show_state(self.job.busy, self.problem())
-        self.files.add_button.setEnabled(not self.job.busy)
-        self.files.remove.setEnabled(not self.job.busy)
+        for button in (self.files.add_button, self.files.remove):
+            offer(button, BUSY if self.job.busy else "")
         self.files.table.setAcceptDrops(not self.job.busy)
         self._show_settings()
 

@@ -6,6 +6,7 @@ import numpy as np
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QPushButton, QWidget
 
 from napari_qpi_kernel.bridge import map_to_layer
+from napari_qpi_kernel.column import offer
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -65,8 +66,7 @@ class Calibration(QWidget):
 
     def _check(self) -> None:
         given = self.width_nm.value() > 0 and self.height_nm.value() > 0
-        self.add.setEnabled(given)
-        self.add.setToolTip("" if given else "Give the width and the height in nm first")
+        offer(self.add, "" if given else "give the width and the height in nm first")
 
 
 def _spin(low: float, suffix: str) -> QDoubleSpinBox:

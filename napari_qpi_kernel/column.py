@@ -105,3 +105,11 @@ def lay_out(
     layout.addWidget(column)
     layout.addWidget(foot)
     return column
+
+
+def offer(button: QAbstractButton, reason: str) -> None:
+    """Let a button be clicked, or say in its tooltip why it cannot be now."""
+    note = button.property("note") or button.toolTip()
+    button.setProperty("note", note)
+    button.setEnabled(not reason)
+    button.setToolTip(f"{note}\nNot now: {reason}" if reason else note)

@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_qpi_kernel.bridge import LayerData, Map, layer_attributes, map_arguments, show_y_up
-from napari_qpi_kernel.column import lay_out
+from napari_qpi_kernel.column import lay_out, offer
 from napari_qpi_kernel.comparison_view import (
     ComparisonView,
     iter_compare_request,
@@ -29,7 +29,7 @@ from napari_qpi_kernel.extraction import (
 )
 from napari_qpi_kernel.figure import iter_result_figure
 from napari_qpi_kernel.job import Job
-from napari_qpi_kernel.job_bar import JobBar
+from napari_qpi_kernel.job_bar import BUSY, JobBar
 from napari_qpi_kernel.map_panel import MapPanel, extent_nm
 from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
 from napari_qpi_kernel.result_layers import add_prepared, add_result, fft_layer
@@ -102,10 +102,10 @@ class ExtractWidget(QWidget):
             self.scatterers.set_map(layer.name, x1 - x0)
         busy = self.job.busy
         reason = self.problem()
-        self.scatterers.find.setEnabled(not busy and not self.maps.problem())
+        offer(self.scatterers.find, BUSY if busy else self.maps.problem())
         self.settings.show_state(busy, reason, self.maps.problem())
         self.results.setEnabled(not busy)
-        self.results.compare.setEnabled(not reason)
+        offer(self.results.compare, BUSY if busy else reason)
         self._gauge()
 
     def _gauge(self) -> None:

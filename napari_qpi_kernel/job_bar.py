@@ -16,6 +16,7 @@ from qpi_kernel.progress import Progress, Steps
 LEAST_SHARE, LEAST_S = 0.05, 3.0
 # What is done sooner would only make the foot flicker.
 BAR_DELAY_MS = 250
+BUSY = "something else is running: wait until it is done, or cancel it"
 CANCEL_KEYS = "Ctrl+Shift+X"
 
 
@@ -102,7 +103,7 @@ class JobBar(QWidget):
         """
         try:
             if self.busy:
-                raise QpiError("something else is running: wait until it is done, or cancel it")
+                raise QpiError(BUSY)
             steps = ask()
         except QpiError as error:
             self.tell(report(error))

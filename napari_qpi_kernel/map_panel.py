@@ -21,7 +21,7 @@ from napari_qpi_kernel.bridge import (
     missing_calibration,
 )
 from napari_qpi_kernel.calibration import Calibration
-from napari_qpi_kernel.column import row
+from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.job import report
 from napari_qpi_kernel.layer_choice import ElidedCombo, LayerChoice, follow
 from napari_qpi_kernel.map_facts import MapFacts
@@ -70,6 +70,7 @@ class MapPanel(QGroupBox):
         self.size = RegionSize()
         self.size.wanted.connect(self._resize_region)
         self.place = QLabel()
+        self.place.setWordWrap(True)
         self.place.setToolTip("Where the region lies [nm], and how many pixels it has")
         self.facts = MapFacts(viewer)
 
@@ -143,7 +144,7 @@ class MapPanel(QGroupBox):
         self._form.setRowVisible(self.calibration, missing)
         self._show_channels(facts)
         self.all_energies.setVisible(layer is not None and layer.ndim == 3)
-        self.draw.setEnabled(layer is not None and not missing)
+        offer(self.draw, "" if layer is not None and not missing else "open a map in nm first")
         shapes = self.regions.layer
         if shapes is not None and shapes.unique_id not in self._followed:
             self._followed.add(shapes.unique_id)

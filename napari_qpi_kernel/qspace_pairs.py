@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QGroupBox, QLabel, QPushButton
 
 from napari_qpi_kernel.bridge import LayerData, map_to_layer
-from napari_qpi_kernel.column import row
+from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.qspace_jobs import Subject
 from napari_qpi_kernel.qspace_plot import COLOURED
@@ -38,7 +38,6 @@ class PairsPanel(QGroupBox):
         )
         self.save = QPushButton("Save CSV…")
         self.save.setToolTip("The sum over the region at every energy [mV, unit of the kernel]")
-        self.save.setEnabled(False)
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextSelectableByMouse)
@@ -61,7 +60,8 @@ class PairsPanel(QGroupBox):
 
     def offer(self, reason: str) -> None:
         """Offer the pairs, or say why there are none."""
-        self.show_button.setEnabled(not reason)
+        offer(self.show_button, reason)
+        offer(self.save, "" if self._curve is not None else "show pairs first")
         if reason:
             self.text.setText(f"Show pairs {reason}.")
         elif self.text.text().startswith("Show pairs"):
@@ -83,7 +83,7 @@ class PairsPanel(QGroupBox):
         self.text.setText(f"The sum {kept} {len(biases)} energies.")
         self.layout().setRowVisible(self.text, True)
         self.layout().setRowVisible(self._canvas, biases.size > 1)
-        self.save.setEnabled(True)
+        offer(self.save, "")
         text, ground = self._colours
         self._figure.clear()
         self._figure.set_facecolor(ground)

@@ -12,12 +12,13 @@ from qtpy.QtWidgets import (
     QPushButton,
 )
 
-from napari_qpi_kernel.bridge import KEY
-from napari_qpi_kernel.column import row
+from napari_qpi_kernel.bridge import KEY, layer_attributes, map_arguments
+from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.fourier import PARTS
 from napari_qpi_kernel.layer_choice import LayerChoice
 from napari_qpi_kernel.map_panel import is_map
+from napari_qpi_kernel.qspace_jobs import Subject
 from napari_qpi_kernel.qspace_plot import CurvePlot
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class TransformPanel(QGroupBox):
 
     def __init__(self, viewer: "ViewerModel") -> None:
         super().__init__("1  Transform")
+        self._viewer = viewer
         from qpi_kernel.qspace.settings import TransformSettings
 
         self.layers = LayerChoice(viewer, has_nm, hint="What to transform: a kernel or a map [nm]")
@@ -68,6 +70,32 @@ class TransformPanel(QGroupBox):
         mirrored = symmetry == "mirror" or symmetry.endswith("v")
         self.form.layout().setRowVisible(self.form.widgets["mirror_deg"].native, mirrored)
         self.changed.emit()
+
+    @property
+    def raw_map(self) -> Any:
+        """The layer of the raw map, or None."""
+        beside, layer = self.beside.layer, self.layers.layer
+        if beside is None and layer is not None and not is_centred(layer):
+            return layer
+        return beside
+
+    def subject(self) -> Subject:
+        """Return what is to be looked at, with the spread of the kernel where it is shown."""
+        layer, beside = self.layers.layer, self.beside.layer
+        spread = None
+        if is_centred(layer):
+            name = layer.name.replace("[kernel", "[kernel spread")
+            twin = next((each for each in self._viewer.layers if each.name == name), None)
+            if twin is not None and twin != layer and twin.data.shape == layer.data.shape:
+                spread = layer_map(twin)
+        return Subject(
+            name=layer.name,
+            arguments=layer_map(layer),
+            centred=is_centred(layer),
+            spread=spread,
+            beside=None if beside is None or beside == layer else layer_map(beside),
+            beside_name="" if beside is None else beside.name,
+        )
 
 
 class CurvesPanel(QGroupBox):
@@ -119,7 +147,7 @@ class CurvesPanel(QGroupBox):
         self.result.setText(text)
         self.layout().setRowVisible(self.result, bool(text))
         for button in (self.export, self.figure):
-            button.setEnabled(found)
+            offer(button, "" if found else "take curves first")
 
     def _refresh(self) -> None:
         rows, widgets = self.form.layout(), self.form.widgets
@@ -179,3 +207,8 @@ def has_nm(layer: Layer) -> bool:
 def is_centred(layer: Any) -> bool:
     """Tell whether a layer is a kernel, with its scatterer at 0."""
     return layer.metadata.get(KEY, {}).get("kind", "map") in CENTRED
+
+
+def layer_map(layer: Any) -> dict[str, Any]:
+    """Return the arguments of `make_map` that rebuild the map of a layer."""
+    return map_arguments(layer.data, layer_attributes(layer))

@@ -12,15 +12,13 @@ from napari_qpi_kernel.bridge import (
     bias_at,
     layer_attributes,
     layer_bias,
-    map_arguments,
 )
-from napari_qpi_kernel.column import lay_out
+from napari_qpi_kernel.column import lay_out, offer
 from napari_qpi_kernel.figure import ask_figure, iter_curves_figure, iter_transform_figure
-from napari_qpi_kernel.job_bar import JobBar
+from napari_qpi_kernel.job_bar import BUSY, JobBar
 from napari_qpi_kernel.layer_choice import follow
 from napari_qpi_kernel.qspace_jobs import (
     Curves,
-    Subject,
     iter_bragg,
     iter_curves,
     iter_export_curves,
@@ -35,7 +33,13 @@ from napari_qpi_kernel.qspace_pairs import (
     iter_save_sum,
     pairs_problem,
 )
-from napari_qpi_kernel.qspace_panels import CurvesPanel, LatticePanel, TransformPanel, is_centred
+from napari_qpi_kernel.qspace_panels import (
+    CurvesPanel,
+    LatticePanel,
+    TransformPanel,
+    is_centred,
+    layer_map,
+)
 from napari_qpi_kernel.qspace_viewer import q_viewer_of, show_in_q_viewer, shown_reach
 from qpi_kernel.progress import Steps
 
@@ -104,11 +108,15 @@ class QSpaceWidget(QWidget):
 
     def _show_state(self) -> None:
         self._taking = self._taking and self.job.busy
-        ready = self.transform.layers.layer is not None
-        self.transform.show_button.setEnabled(ready and (self._taking or not self.job.busy))
-        self.transform.figure.setEnabled(ready)
-        self.curves.take.setEnabled(ready)
-        self.lattice.bragg.setEnabled(self._raw_map() is not None)
+        none = "" if self.transform.layers.layer is not None else "open a map in nm first"
+        busy = BUSY if self.job.busy and not self._taking else ""
+        offer(self.transform.show_button, busy or none)
+        for button in (self.transform.figure, self.curves.take):
+            offer(button, none)
+        offer(
+            self.lattice.bragg,
+            "" if self.transform.raw_map is not None else "choose a raw map first",
+        )
         self.pairs.offer(self._pairs_problem())
 
     def _pairs_problem(self) -> str:
@@ -122,30 +130,6 @@ class QSpaceWidget(QWidget):
         self.curves.plot.set_colours(theme.text.as_hex(), theme.background.as_hex())
         self.pairs.set_colours(theme.text.as_hex(), theme.background.as_hex())
 
-    def _raw_map(self) -> Any:
-        """Return the layer of the raw map, or None."""
-        beside, layer = self.transform.beside.layer, self.transform.layers.layer
-        if beside is None and layer is not None and not is_centred(layer):
-            return layer
-        return beside
-
-    def _subject(self) -> Subject:
-        layer, beside = self.transform.layers.layer, self.transform.beside.layer
-        spread = None
-        if is_centred(layer):
-            name = layer.name.replace("[kernel", "[kernel spread")
-            twin = next((each for each in self._viewer.layers if each.name == name), None)
-            if twin is not None and twin != layer and twin.data.shape == layer.data.shape:
-                spread = _arguments(twin)
-        return Subject(
-            name=layer.name,
-            arguments=_arguments(layer),
-            centred=is_centred(layer),
-            spread=spread,
-            beside=None if beside is None or beside == layer else _arguments(beside),
-            beside_name="" if beside is None else beside.name,
-        )
-
     def _run(self, ask: Callable[[], Steps[Any]], done: Callable[[Any], None], what: str) -> None:
         """Do what a button asks for; curves that are just being taken are taken again after it."""
         if self._taking:
@@ -156,7 +140,7 @@ class QSpaceWidget(QWidget):
     def _transform(self) -> None:
         def ask() -> Steps[list[LayerData]]:
             settings, part = self.transform.form.value(), self.transform.part.currentText()
-            return iter_transform(self._subject(), settings, part)
+            return iter_transform(self.transform.subject(), settings, part)
 
         self._run(ask, self._show, "Transforming …")
 
@@ -185,7 +169,7 @@ class QSpaceWidget(QWidget):
             q_viewer = q_viewer_of(self._viewer)
             line = None if q_viewer is None else line_of(cut_layer(q_viewer))
             settings, group = self.curves.form.value(), self.transform.form.value()
-            return iter_curves(self._subject(), settings, group, line)
+            return iter_curves(self.transform.subject(), settings, group, line)
 
         self.job.cancel()
         self.job.run(ask, self._show_curves, "Taking curves …")
@@ -247,7 +231,7 @@ class QSpaceWidget(QWidget):
         if path:
             settings, bias = self.transform.form.value(), self._shown_bias()
             self._run(
-                lambda: iter_transform_figure(self._subject(), settings, path, bias),
+                lambda: iter_transform_figure(self.transform.subject(), settings, path, bias),
                 self.job.tell,
                 "Drawing …",
             )
@@ -259,7 +243,9 @@ class QSpaceWidget(QWidget):
             self.pairs.show_sum(curve)
 
         settings = self.pairs.form.value
-        self._run(lambda: iter_pairs(self._subject(), settings()), done, "Pairing the energies …")
+        self._run(
+            lambda: iter_pairs(self.transform.subject(), settings()), done, "Pairing the energies …"
+        )
 
     def _save_pairs(self, curve: Any, path: str) -> None:
         self._run(lambda: iter_save_sum(curve, path), self.job.tell, "Writing the table …")
@@ -290,11 +276,7 @@ class QSpaceWidget(QWidget):
                 QTimer.singleShot(0, self._show_zone)
 
         self._run(
-            lambda: iter_bragg(_arguments(self._raw_map()), settings),
+            lambda: iter_bragg(layer_map(self.transform.raw_map), settings),
             done,
             "Looking for Bragg peaks …",
         )
-
-
-def _arguments(layer: Any) -> dict[str, Any]:
-    return map_arguments(layer.data, layer_attributes(layer))

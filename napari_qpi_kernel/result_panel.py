@@ -13,7 +13,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_qpi_kernel.column import row
+from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.extraction import Outcome
 from napari_qpi_kernel.figure import ask_figure
 from napari_qpi_kernel.layer_choice import ElidedCombo
@@ -84,8 +84,9 @@ class ResultPanel(QGroupBox):
     def refresh(self, event: object = None) -> None:
         """Show the result chosen."""
         outcome = self.outcome
-        for widget in (self.results, self.folder, self.tiff, self.figure):
-            widget.setEnabled(outcome is not None)
+        self.results.setEnabled(outcome is not None)
+        for button in (self.folder, self.tiff, self.figure):
+            offer(button, "nothing is extracted yet" if outcome is None else "")
         self.verdict.setText(
             "<i>Nothing extracted yet.</i>" if outcome is None else verdict_html(outcome.assessment)
         )

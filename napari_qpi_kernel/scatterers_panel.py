@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qpi_kernel.bridge import layer_to_scatterers, scatterers_to_layer, tag_species
-from napari_qpi_kernel.column import row
+from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.job import report
 from napari_qpi_kernel.layer_choice import LayerChoice, follow
 from napari_qpi_kernel.map_panel import is_map
@@ -67,7 +67,7 @@ class ScatterersPanel(QGroupBox):
         self.species = QSpinBox()
         self.species.setRange(0, MOST_SPECIES - 1)
         self.species.setToolTip("Number of a kind of scatterer; each kind gets a kernel")
-        self.tag = QPushButton("Tag selected points")
+        self.tag = QPushButton("Tag selected")
         self.tag.setToolTip("Give the points selected in the layer this species")
         self.tag.clicked.connect(self._tag)
         self.find.clicked.connect(self.find_wanted)
@@ -124,8 +124,9 @@ class ScatterersPanel(QGroupBox):
             if layer is None
             else f"{number} scatterer{'s' * (number != 1)}; edit them with napari's point tools."
         )
-        for control in (self.save, self.species, self.tag):
-            control.setEnabled(number > 0)
+        self.species.setEnabled(number > 0)
+        for button in (self.save, self.tag):
+            offer(button, "" if number else "find, load or add points first")
         self.changed.emit()
 
     def _tag(self) -> None:

@@ -12,8 +12,10 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_qpi_kernel.column import offer
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.gauge import Gauge
+from napari_qpi_kernel.job_bar import BUSY
 from qpi_kernel.settings import from_dict
 
 FIELDS = ("method", "window_nm", "refine")
@@ -60,6 +62,7 @@ class SettingsPanel(QGroupBox):
         self.machine = QLabel("looking at the machine …")
         self.machine.setWordWrap(True)
         self.extract = QPushButton("Extract")
+        self.extract.setToolTip("Extract the kernel; earlier results stay")
         self.reason = QLabel()
         self.reason.setWordWrap(True)
         layout = QFormLayout(self)
@@ -84,8 +87,7 @@ class SettingsPanel(QGroupBox):
 
     def show_state(self, busy: bool, reason: str, map_problem: str) -> None:
         """Show whether something runs, why nothing can be extracted, and what ails the map."""
-        self.show_prepared.setEnabled(not busy and not map_problem)
-        self.extract.setEnabled(not busy and not reason)
-        self.extract.setToolTip(reason or "Extract the kernel; earlier results stay")
+        offer(self.show_prepared, BUSY if busy else map_problem)
+        offer(self.extract, BUSY if busy else reason)
         self.reason.setText(f"Extract needs: {reason}." if reason and not busy else "")
         self._layout.setRowVisible(self.reason, bool(self.reason.text()))

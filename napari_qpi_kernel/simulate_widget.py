@@ -13,8 +13,8 @@ from napari_qpi_kernel.bridge import (
     map_arguments,
     show_y_up,
 )
-from napari_qpi_kernel.column import lay_out
-from napari_qpi_kernel.job_bar import JobBar
+from napari_qpi_kernel.column import lay_out, offer
+from napari_qpi_kernel.job_bar import BUSY, JobBar
 from napari_qpi_kernel.result_layers import GAP
 from napari_qpi_kernel.simulate_panels import MaterialPanel, ScenePanel, TheoryPanel
 from napari_qpi_kernel.simulation import iter_simulation, iter_theory_over, theory_layers
@@ -60,9 +60,10 @@ class SimulateWidget(QWidget):
         self.scene.keep_within(*self.material.range_mV)
 
     def _refresh(self) -> None:
-        self.scene.simulate.setEnabled(not self.job.busy)
-        has_kernel = self.theory.kernels.layer is not None
-        self.theory.compare.setEnabled(has_kernel and not self.job.busy)
+        busy = BUSY if self.job.busy else ""
+        none = "" if self.theory.kernels.layer is not None else "extract a kernel first"
+        offer(self.scene.simulate, busy)
+        offer(self.theory.compare, busy or none)
 
     def _simulate(self) -> None:
         self.job.run(
