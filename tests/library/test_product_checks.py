@@ -1,16 +1,20 @@
 """The questions by which a physicist decides whether to read on; a V is a reason to stop.
 
 Each test is one of the 25 yes/no checks of the product, those that the library alone can answer:
-it reads the instrument truthfully (1 to 5), q space is right (15 to 18), files survive (22).
+it reads the instrument truthfully (1 to 5), returns a known kernel (6), q space is right (15 to
+18), files survive (22).
 """
 
 import numpy as np
 import pytest
 import tifffile
+from skimage.registration import phase_cross_correlation
 
 import qpi_kernel as qk
+from qpi_kernel.evaluate.measures import similarity
 from qpi_kernel.maps import pixel_nm
 from qpi_kernel.pipeline import PipelineSettings, run
+from qpi_kernel.simulate import crop_kernel
 from tests.library.read.writers import grid_bytes
 
 CHANNELS = "Current (A);LI Demod 1 X (A);LI Demod 1 Y (A);LI Demod 1 X [bwd] (A)"
@@ -119,6 +123,23 @@ def test_05_a_tiff_without_calibration_asks_and_assumes_nothing(tmp_path):
         answered = qk.read_file(path, size_nm=(15.0, 10.0))
         assert answered.attrs["size_nm"] == (15.0, 10.0)
         assert "size given by hand: 15 x 10 nm" in answered.attrs["notes"]
+
+
+@pytest.mark.parametrize("method", ["aligned", "wiener", "average"])
+def test_06_a_known_kernel_at_one_place_is_returned(method):
+    place = qk.Scatterers([[9.93, 10.17]])
+    known = qk.simulate_map(
+        "ag111", bias_mV=[0.0], size_nm=20.0, pixels=96, scatterers=place, snr=30.0, seed=1
+    )
+    settings = qk.ExtractSettings(method=method, window_nm=8.0, samples=4)
+    found = qk.extract_kernel(known.didv, place, settings, device="cpu").kernel
+    truth = crop_kernel(known.kernel, 8.0)
+    assert truth.shape == found.shape
+    assert similarity(found.values[0], truth.values[0]) > 0.95
+    shift, _, _ = phase_cross_correlation(
+        truth.values[0], found.values[0], upsample_factor=20, normalization=None
+    )
+    assert np.all(np.abs(shift) < 0.5)
 
 
 @pytest.mark.parametrize("bias_mV", [-30.0, 0.0, 100.0])
