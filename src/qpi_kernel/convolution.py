@@ -42,10 +42,10 @@ class Geometry:
 
     @property
     def canvas(self) -> tuple[int, int]:
-        """Size of the canvas; odd, so that no Nyquist frequency spoils sub-pixel shifts."""
+        """Size of the canvas; even, since Fourier transforms of such lengths are fastest."""
         return (
-            _odd_fast_length(self.height + 2 * self.half + 1),
-            _odd_fast_length(self.width + 2 * self.half + 1),
+            _even_fast_length(self.height + 2 * self.half + 1),
+            _even_fast_length(self.width + 2 * self.half + 1),
         )
 
 
@@ -64,11 +64,17 @@ def activation_spectrum(geometry: Geometry, rows_columns: Tensor, weights: Tenso
     """
     rows, columns = geometry.canvas
     device, kind = rows_columns.device, rows_columns.dtype
-    q_rows = 2 * torch.pi * torch.fft.fftfreq(rows, device=device, dtype=kind)
-    q_columns = 2 * torch.pi * torch.fft.rfftfreq(columns, device=device, dtype=kind)
-    along_rows = torch.exp(-1j * q_rows[:, None] * rows_columns[..., None, :, 0])
-    along_columns = torch.exp(-1j * rows_columns[..., :, 1, None] * q_columns)
+    f_rows = torch.fft.fftfreq(rows, device=device, dtype=kind)
+    f_columns = torch.fft.rfftfreq(columns, device=device, dtype=kind)
+    along_rows = _waves(f_rows[:, None], rows_columns[..., None, :, 0])
+    along_columns = _waves(f_columns, rows_columns[..., :, 1, None])
     return (along_rows * weights[..., None, :]) @ along_columns
+
+
+def _waves(frequency: Tensor, places: Tensor) -> Tensor:
+    """Return exp(-2 pi i f r); at the Nyquist frequency, where f is also -f, its real part."""
+    angle = 2 * torch.pi * frequency * places
+    return torch.complex(torch.cos(angle), -torch.sin(angle) * (frequency.abs() < 0.5))
 
 
 def kernel_spectrum(geometry: Geometry, kernel: Tensor) -> Tensor:
@@ -108,9 +114,9 @@ def cut_window(geometry: Geometry, full: Tensor) -> Tensor:
     return rolled[..., : geometry.window, : geometry.window]
 
 
-def _odd_fast_length(length: int) -> int:
+def _even_fast_length(length: int) -> int:
     while True:
         length = int(next_fast_len(length))
-        if length % 2:
+        if length % 2 == 0:
             return length
         length += 1

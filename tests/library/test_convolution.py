@@ -118,8 +118,8 @@ def test_maps_and_positions_may_be_batches():
 
 
 @pytest.mark.parametrize(("height", "width", "window"), SIZES)
-def test_the_canvas_holds_map_and_margin_and_is_odd(height, width, window):
+def test_the_canvas_holds_map_and_margin_and_is_even(height, width, window):
     canvas = Geometry(height, width, window).canvas
-    assert canvas[0] % 2 == canvas[1] % 2 == 1
+    assert canvas[0] % 2 == canvas[1] % 2 == 0
     assert canvas[0] >= height + window - 1
     assert canvas[1] >= width + window - 1

@@ -93,7 +93,8 @@ def normal_statistics(
 
 
 def _mean(half_plane: Tensor, geometry: Geometry) -> Tensor:
-    """Mean over all frequencies of a real quantity stored on the half plane (odd width)."""
-    doubled = half_plane.sum((-2, -1), keepdim=True) * 2
-    doubled = doubled - half_plane[..., :1].sum((-2, -1), keepdim=True)
-    return doubled / (geometry.canvas[0] * geometry.canvas[1])
+    """Mean over all frequencies of a real quantity stored on the half plane (even width)."""
+    # The first and the last column have no mirror image.
+    once = half_plane[..., :1] + half_plane[..., -1:]
+    every = 2 * half_plane.sum((-2, -1), keepdim=True) - once.sum((-2, -1), keepdim=True)
+    return every / (geometry.canvas[0] * geometry.canvas[1])
