@@ -26,10 +26,14 @@ NAMED = 8
 # Agreement of the halves in units of what chance gives, and what chance gives at the least.
 SURE, UNSURE, CHANCE = 3.0, 2.0, 0.04
 # Spread of the kernel over the kernel, outside the core.
-SHARP, BLURRED = 0.4, 0.75
+SHARP, BLURRED = 0.46, 0.75
 # Share of the structure in the map (variance less that of white noise) which the kernel explains.
 # Scatterers at wrong places reach a half, multiple scattering alone costs up to 15 %.
 FITS, WRONG, WHOLE = 0.65, 0.5, 0.7
+# Scatter of the weights over their median. True scatterers differ by a fifth; where nothing stands,
+# weights are whatever the noise makes of them. Together with a kernel that explains less than WHOLE
+# and whose spread is above VAGUE that tells wrong places.
+UNEVEN, VAGUE = 0.25, 0.5
 # Share of the scatterers that have a partner at one and the same displacement. True ones stay below
 # a quarter; where lobes of a core or crests of its ripples are taken for scatterers, half have one.
 REPEATED, COPIED = 0.3, 0.4
@@ -79,7 +83,9 @@ def assess(result: Extraction) -> Assessment:
         + [
             (grade, f"{name}: {text}" if name else text)
             for name, numbers, part in zip(names, own, result.each_species, strict=True)
-            for grade, text in _judge_kernel(numbers, index, part)
+            for grade, text in _judge_kernel(
+                numbers, index, part, shared["explained_structure"][index]
+            )
         ]
         for index in range(biases.size)
     ]
@@ -136,6 +142,7 @@ def _kernel_numbers(part: Extraction) -> dict[str, list[float]]:
     numbers = {
         "spread_over_kernel": _list(np.linalg.norm(spread, axis=1) / np.maximum(size, tiny)),
         "effective_averages": _list(np.full(len(size), _averages(part))),
+        "weight_scatter": _list(np.full(len(size), _weight_scatter(part))),
         **{name: list(values) for name, values in part.numbers.items()},
     }
     if part.prior is not None:
@@ -180,11 +187,12 @@ def _judge_map(
 
 
 def _judge_kernel(
-    numbers: Mapping[str, list[float]], index: int, part: Extraction
+    numbers: Mapping[str, list[float]], index: int, part: Extraction, share: float
 ) -> list[tuple[int, str]]:
     """Return what is to be said of one kernel at one bias: (grade, sentence)."""
     found: list[tuple[int, str]] = []
     agreement, chance = numbers["half_agreement"][index], numbers["half_agreement_chance"][index]
+    spread = numbers["spread_over_kernel"][index]
     sigmas = agreement / max(chance, CHANCE)
     if sigmas < SURE:
         weakly = "do not agree" if sigmas < UNSURE else "agree only weakly"
@@ -195,7 +203,15 @@ def _judge_kernel(
                 f" scatterers at random places give {chance:.2f}",
             )
         )
-    spread = numbers["spread_over_kernel"][index]
+    scatter = numbers["weight_scatter"][index]
+    if share < WHOLE and spread > VAGUE and scatter > UNEVEN:
+        found.append(
+            (
+                2,
+                f"scatterers may be marked where none stand: their weights differ by {scatter:.0%},"
+                " and the kernel is vague and explains little of the map",
+            )
+        )
     if spread > SHARP:
         found.append(
             (
@@ -271,6 +287,14 @@ def _inside(result: Extraction) -> npt.NDArray[np.bool_]:
     x, y = result.didv["x"].values, result.didv["y"].values
     sx, sy = result.scatterers.xy_nm.T
     return np.asarray((sx >= x[0]) & (sx <= x[-1]) & (sy >= y[0]) & (sy <= y[-1]))
+
+
+def _weight_scatter(result: Extraction) -> float:
+    """Return the standard deviation of the weights over their median size."""
+    weights = result.scatterers.weight[_inside(result)]
+    if len(weights) < 2:
+        return 0.0
+    return float(weights.std() / max(np.median(np.abs(weights)), np.finfo(np.float32).tiny))
 
 
 def _averages(result: Extraction) -> float:

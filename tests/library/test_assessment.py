@@ -64,6 +64,24 @@ def test_wide_error_bars_are_told(judged, make_extraction, share, verdict):
     assert assessment.numbers["spread_over_kernel"][0] == pytest.approx(share, rel=0.15)
 
 
+@pytest.mark.parametrize(("even", "verdict"), [(True, "doubtful"), (False, "untrusted")])
+def test_uneven_weights_of_a_vague_kernel_that_explains_little_are_wrong_places(
+    judged, make_extraction, even, verdict
+):
+    result = make_extraction()
+    points = result.scatterers
+    weights = np.ones(len(points)) if even else np.linspace(0.3, 1.7, len(points))
+    rest = 0.8 * (result.didv.values - result.background.values)
+    assessment = judged(
+        scatterers=Scatterers(points.xy_nm, weights),
+        spread=spread_of(make_extraction, 0.6),
+        reconstruction=result.reconstruction.copy(data=result.didv.values - rest * 0.75),
+    )
+    assert 0.5 < assessment.numbers["explained_structure"][0] < 0.7
+    assert assessment.verdict == verdict
+    assert even != any("where none stand" in reason for reason in assessment.reasons)
+
+
 def test_structure_that_is_left_is_told_with_its_place(judged, make_extraction):
     result = make_extraction()
     x, y = result.didv["x"].values, result.didv["y"].values
