@@ -113,8 +113,9 @@ def _write_all(
     judged: dict[str, Any],
     recipe: dict[str, Any],
 ) -> None:
-    for name, field in (("reconstruction", result.reconstruction), ("residual", result.residual)):
-        write_tiff(field, folder / f"{name}.tif")
+    write_tiff(result.reconstruction, folder / "reconstruction.tif")
+    # Without a name the residual, as large as the map, is given up at once.
+    write_tiff(result.residual, folder / "residual.tif")
     biases = result.kernel["bias"].values
     for ending, part in zip(_endings(result), result.each_species, strict=True):
         write_tiff(part.kernel, folder / f"kernel{ending}.tif")
