@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_qpi_kernel.bridge import LayerData, Map, plain
 from napari_qpi_kernel.fourier import LOG, fft_part
 from napari_qpi_kernel.reader import file_layers
-from qpi_kernel import __version__
 from qpi_kernel.errors import QpiError
 from qpi_kernel.progress import Progress, Steps, scaled
 
@@ -134,11 +133,10 @@ def iter_extract_request(request: Request) -> Steps[Outcome]:
 def recipe(request: Request, extraction: "Extraction") -> dict[str, Any]:
     """Return, as JSON values, the recipe that ``qpi-kernel run`` replays on the file of the map."""
     from qpi_kernel.extract import ExtractSettings
-    from qpi_kernel.pipeline import PipelineSettings
+    from qpi_kernel.pipeline import PipelineSettings, plan
     from qpi_kernel.preprocess import PrepareSettings
-    from qpi_kernel.settings import to_dict
 
-    attrs, given = extraction.didv.attrs, request.scatterers
+    attrs = extraction.didv.attrs
     settings = PipelineSettings(
         channel=attrs.get("channel"),
         bias_mV=request.bias_mV,
@@ -148,19 +146,10 @@ def recipe(request: Request, extraction: "Extraction") -> dict[str, Any]:
         prepare=request.prepare or PrepareSettings(),
         extract=request.settings or ExtractSettings(),
     )
+    file, sha256 = attrs.get("source", request.map_name), attrs.get("sha256", "")
     content: dict[str, Any] = plain(
         {
-            "recipe": 1,
-            "version": __version__,
-            "input": {
-                "file": attrs.get("source", request.map_name),
-                "sha256": attrs.get("sha256"),
-            },
-            "settings": to_dict(settings),
-            "scatterers": given
-            and {"xy_nm": given.xy_nm, "weight": given.weight, "species": given.species},
-            "device": request.device,
-            "seed": 0,
+            **plan(file, sha256, settings, request.scatterers),
             "provenance": dict(extraction.provenance),
         }
     )

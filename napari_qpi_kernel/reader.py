@@ -9,6 +9,8 @@ from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QInputDialog
 
 from napari_qpi_kernel.bridge import LayerData, map_to_layer, show_y_up
+from napari_qpi_kernel.job import report
+from qpi_kernel.errors import QpiError
 
 if TYPE_CHECKING:
     from qpi_kernel.read import ReadError
@@ -63,8 +65,13 @@ def read_layers(path: Paths) -> list[LayerData]:
         If a file cannot be read.
     """
     layers: list[LayerData] = []
-    for item in [path] if isinstance(path, str) else path:
-        layers += file_layers(_read(Path(item)), Path(item))
+    try:
+        for item in [path] if isinstance(path, str) else path:
+            layers += file_layers(_read(Path(item)), Path(item))
+    except QpiError as error:
+        # napari itself would only say which plugin failed.
+        report(error)
+        raise
     viewer = napari.current_viewer()
     if viewer is not None:
         show_y_up(viewer)

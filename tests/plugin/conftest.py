@@ -84,11 +84,16 @@ def threads_end():
 
 @pytest.fixture
 def screenshot(qtbot):
-    """Save what a viewer shows, for people to look at."""
+    """Save what a viewer or a widget shows, for people to look at."""
+    from qtpy.QtWidgets import QWidget
 
-    def save(viewer, name):
+    def save(shown, name):
         SCREENSHOTS.mkdir(exist_ok=True)
         qtbot.wait(300)
-        viewer.screenshot(str(SCREENSHOTS / f"{name}.png"), canvas_only=False, flash=False)
+        path = str(SCREENSHOTS / f"{name}.png")
+        if isinstance(shown, QWidget):
+            shown.grab().save(path)
+        else:
+            shown.screenshot(path, canvas_only=False, flash=False)
 
     return save

@@ -1,0 +1,74 @@
+"""What hands do in a napari window: keys, clicks, drags and drops, at places of the world."""
+
+from pathlib import Path
+
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QWidget
+
+PAUSE_MS = 60  # napari draws and picks between two events of a hand
+
+
+def canvas_of(viewer):
+    return _inside(viewer, "CanvasBackendDesktop")
+
+
+def point_at(qtbot, viewer, place):
+    """Move the mouse to (x, y) in world units, from a place beside it."""
+    canvas, pixel = canvas_of(viewer), _pixel(viewer, place)
+    for step in (pixel + QPoint(5, 5), pixel):
+        qtbot.mouseMove(canvas, step)
+        qtbot.wait(PAUSE_MS)
+
+
+def click_at(qtbot, viewer, place, keys=Qt.NoModifier):
+    """Click at (x, y) in world units."""
+    canvas, pixel = canvas_of(viewer), _pixel(viewer, place)
+    qtbot.mouseMove(canvas, pixel)
+    qtbot.wait(PAUSE_MS)
+    qtbot.mouseClick(canvas, Qt.LeftButton, keys, pixel)
+    qtbot.wait(PAUSE_MS)
+
+
+def drag(qtbot, viewer, start, end):
+    """Drag the mouse from one (x, y) to another."""
+    canvas = canvas_of(viewer)
+    middle = tuple(0.5 * (a + b) for a, b in zip(start, end, strict=True))
+    qtbot.mouseMove(canvas, _pixel(viewer, start))
+    qtbot.wait(PAUSE_MS)
+    qtbot.mousePress(canvas, Qt.LeftButton, pos=_pixel(viewer, start))
+    path = [_pixel(viewer, place) for place in (middle, end)]
+    for pixel in path:
+        qtbot.wait(PAUSE_MS)
+        qtbot.mouseMove(canvas, pixel)
+    qtbot.wait(PAUSE_MS)
+    qtbot.mouseRelease(canvas, Qt.LeftButton, pos=path[-1])
+    qtbot.wait(PAUSE_MS)
+
+
+def press(qtbot, viewer, key):
+    """Press a key over the picture."""
+    qtbot.keyClick(canvas_of(viewer), key)
+    qtbot.wait(PAUSE_MS)
+
+
+def drop(viewer, *paths):
+    """Drop files onto the picture."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(Path(path))) for path in paths])
+    place = QPointF(50, 50)
+    event = QDropEvent(place, Qt.CopyAction, mime, Qt.LeftButton, Qt.NoModifier)
+    _inside(viewer, "QtViewer").dropEvent(event)
+
+
+def _inside(viewer, kind):
+    widgets = viewer.window._qt_window.findChildren(QWidget)
+    return next(each for each in widgets if type(each).__name__ == kind)
+
+
+def _pixel(viewer, place):
+    """Return where (x, y) is drawn; y points up."""
+    canvas, camera = canvas_of(viewer), viewer.scene.camera
+    right = (place[0] - camera.center[-1]) * camera.zoom
+    up = (place[1] - camera.center[-2]) * camera.zoom
+    return QPoint(round(canvas.width() / 2 + right), round(canvas.height() / 2 - up))

@@ -1,0 +1,39 @@
+"""A watch on Qt's event loop."""
+
+import time
+
+from qtpy.QtCore import QTimer
+
+TICK_MS = 5
+
+
+class Ticks:
+    """A timer that notes how long the main thread worked, and slept, between two of its ticks.
+
+    The turn that ends a job shows its result, and is counted apart.
+    """
+
+    def __init__(self, bar):
+        self._bar = bar
+        self.work_ms, self.gap_ms, self.showing_ms = [], [], 0.0
+        self._timer = QTimer()
+        self._timer.setInterval(TICK_MS)
+        self._timer.timeout.connect(self._tick)
+
+    def __enter__(self):
+        self._last = time.thread_time(), time.perf_counter()
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_):
+        self._timer.stop()
+
+    def _tick(self):
+        now = time.thread_time(), time.perf_counter()
+        work, gap = (1e3 * (at - then) for at, then in zip(now, self._last, strict=True))
+        self._last = now
+        if self._bar.busy:
+            self.work_ms.append(work)
+            self.gap_ms.append(gap)
+        elif not self.showing_ms:
+            self.showing_ms = work
