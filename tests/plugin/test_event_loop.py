@@ -23,6 +23,7 @@ def test_no_turn_of_the_event_loop_is_long(make_napari_viewer, qtbot, add_map, o
     dock = open_dock(viewer)
     qtbot.waitUntil(lambda: "model" in dock.settings.machine.text(), timeout=HANG_MS)
     for button in (dock.scatterers.find, dock.settings.extract):
+        qtbot.wait(300)  # what was added last is painted
         with Ticks(dock.job) as ticks:
             button.click()
             qtbot.waitUntil(lambda ticks=ticks: ticks.showing_ms > 0, timeout=HANG_MS)
