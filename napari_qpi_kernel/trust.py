@@ -59,7 +59,7 @@ def linked_points(link: str) -> list[int]:
 def _measures(assessment: "Assessment") -> list[tuple[str, str]]:
     """Return the main measures as (words, value with unit)."""
     numbers = assessment.numbers
-    chance = _number(numbers.get("half_agreement_chance", "not known"))
+    chance = _number(numbers.get("half_agreement_chance", "not known")).split(" (")[0]
     return [
         (
             words,
