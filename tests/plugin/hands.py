@@ -1,12 +1,64 @@
 """What hands do in a napari window: keys, clicks, drags and drops, at places of the world."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QDockWidget, QScrollArea, QWidget
 
+PLUGIN = "napari-qpi-kernel"
+HANG_MS = 400_000  # only against hanging for ever
 PAUSE_MS = 60  # napari draws and picks between two events of a hand
+
+
+@dataclass
+class Day:
+    """Where the work is done, and by which hands."""
+
+    viewer: Any
+    dock: Any
+    bot: Any
+    folder: Path
+    truth: Any
+    shot: Callable[..., None]
+    answer: Callable[[Path], None]
+
+    def click(self, button):
+        """Click a button, after going to its tab and scrolling to it as anybody would."""
+        column, tab = (_around(button, kind) for kind in (QScrollArea, QDockWidget))
+        tab.raise_()
+
+        def in_view():
+            column.ensureWidgetVisible(button)
+            return button.visibleRegion().contains(button.rect().center())
+
+        self.wait(in_view)
+        assert button.isEnabled(), button.toolTip()
+        self.bot.mouseClick(button, Qt.LeftButton)
+
+    def wait(self, until):
+        self.bot.waitUntil(until, timeout=HANG_MS)
+
+    def run(self, button, dock=None):
+        """Click and wait until the work is done."""
+        self.click(button)
+        self.wait(lambda: not (dock or self.dock).job.busy)
+
+    def type_into(self, field, text):
+        field.selectAll()
+        self.bot.keyClicks(field, text)
+        self.bot.keyClick(field, Qt.Key_Return)
+
+    def open_dock(self, name):
+        """Open another dock as a tab beside the first."""
+        return self.viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)[1]
+
+    def layer(self, kind):
+        """Return the layer of a result or a part of the map that is worked on."""
+        return self.viewer.layers[f"{self.dock.maps.layer.name} [{kind}]"]
 
 
 def canvas_of(viewer):
@@ -72,3 +124,10 @@ def _pixel(viewer, place):
     right = (place[0] - camera.center[-1]) * camera.zoom
     up = (place[1] - camera.center[-2]) * camera.zoom
     return QPoint(round(canvas.width() / 2 + right), round(canvas.height() / 2 - up))
+
+
+def _around(widget, kind):
+    """Return the widget of a kind in which another one lies."""
+    while not isinstance(widget, kind):
+        widget = widget.parentWidget()
+    return widget

@@ -5,17 +5,13 @@ every step in `screenshots`.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("napari")
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QFileDialog, QScrollArea
+from qtpy.QtWidgets import QFileDialog
 from superqt import QCollapsible
 
 from napari_qpi_kernel.bridge import KEY
@@ -26,10 +22,8 @@ from qpi_kernel.extract import METHODS
 from qpi_kernel.read import read_file, select_didv
 from qpi_kernel.simulate import simulate_map
 from tests.library.read.writers import grid_bytes
-from tests.plugin.hands import click_at, drag, drop, point_at, press
+from tests.plugin.hands import PLUGIN, Day, click_at, drag, drop, point_at, press
 
-PLUGIN = "napari-qpi-kernel"
-HANG_MS = 400_000
 SIZE_NM, PIXELS = 40.0, 256
 BIASES_MV = np.linspace(-50.0, 50.0, 21)
 MISSING_ROWS = 4
@@ -63,59 +57,6 @@ def grid(tmp_path_factory):
     return path, truth
 
 
-@dataclass
-class Day:
-    """Where the work is done, and by which hands."""
-
-    viewer: Any
-    dock: Any
-    bot: Any
-    folder: Path
-    truth: Any
-    shot: Callable[..., None]
-    answer: Callable[[Path], None]
-
-    def click(self, button):
-        """Click a button, after going to its tab and scrolling to it as anybody would."""
-        column, tab = (_around(button, kind) for kind in (QScrollArea, QDockWidget))
-        tab.raise_()
-
-        def in_view():
-            column.ensureWidgetVisible(button)
-            return button.visibleRegion().contains(button.rect().center())
-
-        self.wait(in_view)
-        assert button.isEnabled(), button.toolTip()
-        self.bot.mouseClick(button, Qt.LeftButton)
-
-    def wait(self, until):
-        self.bot.waitUntil(until, timeout=HANG_MS)
-
-    def run(self, button, dock=None):
-        """Click and wait until the work is done."""
-        self.click(button)
-        self.wait(lambda: not (dock or self.dock).job.busy)
-
-    def type_into(self, field, text):
-        field.selectAll()
-        self.bot.keyClicks(field, text)
-        self.bot.keyClick(field, Qt.Key_Return)
-
-    def open_dock(self, name):
-        """Open another dock as a tab beside the first."""
-        return self.viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)[1]
-
-    def layer(self, kind):
-        return self.viewer.layers[f"{NAME} [{kind}]"]
-
-
-def _around(widget, kind):
-    """Return the widget of a kind in which another one lies."""
-    while not isinstance(widget, kind):
-        widget = widget.parentWidget()
-    return widget
-
-
 def test_the_day(make_napari_viewer, qtbot, open_dock, screenshot, grid, tmp_path, monkeypatch):
     def answer(path):
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
@@ -146,6 +87,7 @@ def test_the_day(make_napari_viewer, qtbot, open_dock, screenshot, grid, tmp_pat
     a_theory_lies_over_the_data(day)
     a_symmetry_shows_in_the_name(day)
     everything_is_exported(day)
+    a_figure_is_saved(day)
     the_recipe_repeats_it(day, path)
 
 
@@ -356,10 +298,9 @@ def q_space_gives_a_band(day):
 
 def a_theory_lies_over_the_data(day):
     dock = day.open_dock("Simulate")
-    names = [
-        each.itemData(i).name for each in [dock.material.materials] for i in range(each.count())
-    ]
-    dock.material.materials.setCurrentIndex(names.index("ag111"))
+    materials = dock.material.materials
+    names = [materials.itemData(i).name for i in range(materials.count())]
+    materials.setCurrentIndex(names.index("ag111"))
     dock.theory.kernels.choose(day.layer("kernel 2"))
     day.run(dock.theory.compare, dock)
     theory = day.viewer.layers[f"{NAME} [kernel 2] [theory]"]
@@ -390,6 +331,12 @@ def everything_is_exported(day):
         saved = select_didv(read_file(folder / name))
         np.testing.assert_array_equal(saved.values[0], day.layer("kernel 2").data)
     day.shot("16_export")
+
+
+def a_figure_is_saved(day):
+    day.answer(day.folder / "figure.svg")
+    day.run(day.dock.results.figure)
+    assert "svg" in (day.folder / "figure.svg").read_text(encoding="utf-8")[:500]
 
 
 def the_recipe_repeats_it(day, path):

@@ -5,7 +5,6 @@ import pytest
 
 pytest.importorskip("napari")
 from napari.layers import Layer
-from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
 
 from napari_qpi_kernel.bridge import KEY, map_to_layer
@@ -15,6 +14,7 @@ from napari_qpi_kernel.qspace_viewer import TITLE, q_viewer_of
 from qpi_kernel.maps import make_map
 from qpi_kernel.qspace import antisymmetric_part, haem, kernel_fft
 from qpi_kernel.simulate import crop_kernel
+from tests.plugin.hands import drag
 
 WAIT = {"timeout": 60_000}
 
@@ -63,28 +63,6 @@ def take_curves(dock, qtbot):
     dock.curves.take.click()
     qtbot.waitUntil(lambda: dock._curves is not before and not dock.job.busy, **WAIT)
     return dock._curves
-
-
-def drag(qtbot, q_viewer, start, end):
-    """Drag the mouse from one (qx, qy) to another, as a hand does."""
-    window = q_viewer.window._qt_window
-    canvas = next(each for each in window.findChildren(QWidget) if "Canvas" in type(each).__name__)
-    camera = q_viewer.scene.camera
-
-    def pixel(place):
-        right = (place[0] - camera.center[-1]) * camera.zoom
-        up = (place[1] - camera.center[-2]) * camera.zoom
-        return QPoint(round(canvas.width() / 2 + right), round(canvas.height() / 2 - up))
-
-    middle = tuple(0.5 * (a + b) for a, b in zip(start, end, strict=True))
-    qtbot.mouseMove(canvas, pixel(start))
-    qtbot.wait(100)
-    qtbot.mousePress(canvas, Qt.LeftButton, pos=pixel(start))
-    for place in (middle, end):
-        qtbot.wait(100)
-        qtbot.mouseMove(canvas, pixel(place))
-    qtbot.wait(100)
-    qtbot.mouseRelease(canvas, Qt.LeftButton, pos=pixel(end))
 
 
 def q_viewers():
