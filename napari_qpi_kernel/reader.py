@@ -8,7 +8,7 @@ import napari
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QInputDialog
 
-from napari_qpi_kernel.bridge import LayerData, map_to_layer, show_y_up
+from napari_qpi_kernel.bridge import KEY, LayerData, map_to_layer, show_y_up
 from napari_qpi_kernel.job import report
 from qpi_kernel.errors import QpiError
 
@@ -67,7 +67,9 @@ def read_layers(path: Paths) -> list[LayerData]:
     layers: list[LayerData] = []
     try:
         for item in [path] if isinstance(path, str) else path:
-            layers += file_layers(_read(Path(item)), Path(item))
+            dataset = _read(Path(item))
+            layers += file_layers(dataset, Path(item))
+            _tell(Path(item), dataset, layers[-1])
     except QpiError as error:
         # napari itself would only say which plugin failed.
         report(error)
@@ -105,10 +107,16 @@ def file_layers(dataset: Any, path: Path, channel: str | None = None) -> list[La
     stand_in = "stands in" in str(didv.attrs.get("channel_reason", ""))
     name = f"{path.stem} {chosen if channel or stand_in else 'dI/dV'}"
     layers.append(map_to_layer(didv, name, facts=facts))
+    return layers
+
+
+def _tell(path: Path, dataset: Any, layer: LayerData) -> None:
+    """Show the banners of a file and which channel was taken; only in the main thread."""
+    attrs = layer[1]["metadata"][KEY]["attrs"]
     for note in dataset.attrs.get("notes", ()):
         show_warning(f"{path.name}: {note}")
-    show_info(f"{path.name}: {chosen}, {didv.attrs.get('channel_reason', 'the only channel')}")
-    return layers
+    chosen, reason = attrs.get("channel", "map"), attrs.get("channel_reason", "the only channel")
+    show_info(f"{path.name}: {chosen}, {reason}")
 
 
 def _read(path: Path) -> Any:
