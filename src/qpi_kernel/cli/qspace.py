@@ -85,10 +85,25 @@ def qspace(
 
 def _kernel_of(file: Path) -> "tuple[xr.DataArray | None, xr.DataArray | None]":
     """Return kernel and spread of an exported result; None for any other file."""
-    from qpi_kernel.export import load_result
+    import xarray as xr
+
+    from qpi_kernel.maps import make_map
 
     try:
-        result, _, _ = load_result(file)
-    except QpiError:
+        with xr.open_dataset(file, engine="h5netcdf", decode_times=False) as stored:
+            if not {"kernel", "kernel_spread"} <= set(stored):
+                return None, None
+            kernels = [stored[name].load() for name in ("kernel", "kernel_spread")]
+    except (OSError, ValueError, KeyError):
         return None, None
-    return result.kernel, result.spread
+    kernel, spread = (
+        make_map(
+            each.values,
+            bias_mV=each["bias"].values,
+            y_nm=each["kernel_y"].values,
+            x_nm=each["kernel_x"].values,
+            units=str(each.attrs.get("units", "a.u.")),
+        )
+        for each in kernels
+    )
+    return kernel, spread

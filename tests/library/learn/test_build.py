@@ -43,8 +43,8 @@ def test_the_shipped_model_never_saw_what_it_is_judged_on():
 
 
 def test_the_recipe_of_the_shipped_model_is_kept():
-    recipe, card = to_dict(load(ModelRecipe, CONFIGS / "v2.toml")), load_model(SHIPPED).card
+    recipe, card = to_dict(load(ModelRecipe, CONFIGS / "v3.toml")), load_model(SHIPPED).card
     for part in ("bank", "validation"):
         assert recipe[part] == card[part]
     assert {**card["training"], **recipe["training"]} == card["training"]
-    assert card["start"]["name"] == load(ModelRecipe, CONFIGS / "v1.toml").name
+    assert card["start"]["name"] == load(ModelRecipe, CONFIGS / "v2.toml").name
