@@ -87,7 +87,7 @@ def test_a_batch_from_files_to_layers(
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1280, 720)
     dock = open_batch(viewer)
-    assert "files" in dock.running.reason.text()
+    assert "measurements" in dock.running.reason.text()
     drop(dock.files.table, [*files, str(tmp_path / "notes.docx")])
     assert "notes.docx" in dock.job.status.text()
     assert cells(dock, 2) == ["not started"] * 3

@@ -29,7 +29,7 @@ def test_cu111_from_file_to_tiff(
     click(qtbot, dock.maps.draw)
     corners = [[2.0, 0.5], [2.0, 16.5], [21.0, 16.5], [21.0, 0.5]]
     viewer.layers[f"{NAME} [region]"].add_rectangles(np.array(corners))
-    qtbot.waitUntil(lambda: dock.maps.size.height_nm.value() == 16.0)
+    qtbot.waitUntil(lambda: dock.maps.size.width_nm.text() == "16.00 nm")
     click(qtbot, dock.scatterers.find)
     wait_until_idle(qtbot, dock)
     points = viewer.layers[f"{NAME} [scatterers]"]
