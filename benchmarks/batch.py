@@ -28,8 +28,10 @@ import tifffile
 import torch
 
 from qpi_kernel import run, simulate_map, write_map
-from qpi_kernel.batch import BatchItem, iter_batch
+from qpi_kernel.batch import iter_batch
+from qpi_kernel.batch_summary import BatchItem
 from qpi_kernel.pipeline import PipelineSettings
+from qpi_kernel.progress import Progress, drain
 from qpi_kernel.settings import from_dict
 
 PATIENCE_S = 240.0
@@ -50,7 +52,7 @@ def scheduler_elsewhere(
     commands += workers * [[*dask, "worker", *options, "--no-nanny", "--nthreads", "1"]]
     nothing = subprocess.DEVNULL
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
-    # Sessions of their own: a system may share a loaded machine between sessions, not processes.
+    # In groups of their own, since a loaded machine may share its time between groups of processes.
     started = [
         subprocess.Popen(
             command, cwd=folder, stdout=nothing, stderr=nothing, env=one_thread,
@@ -82,18 +84,16 @@ def batch(
     when: float = 0.5,
 ) -> tuple[list[BatchItem], float]:
     """Run a batch and return its items and seconds; kill -9 a worker when a share is done."""
-    start = time.monotonic()
-    steps = iter_batch(files, settings, out, scheduler=address)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            items: list[BatchItem] = stop.value
-            assert dying is None or dying.poll() is not None, "no worker died"
-            return items, time.monotonic() - start
+
+    def kill_in_time(step: Progress) -> None:
         if dying is not None and step.fraction > when and dying.poll() is None:
             dying.send_signal(signal.SIGKILL)
             dying.wait()
+
+    start = time.monotonic()
+    items = drain(iter_batch(files, settings, out, scheduler=address), kill_in_time)
+    assert dying is None or dying.poll() is not None, "no worker died"
+    return items, time.monotonic() - start
 
 
 def deviation(items: Sequence[BatchItem], out: Path, truth: Sequence[np.ndarray]) -> float:

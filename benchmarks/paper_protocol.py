@@ -35,6 +35,7 @@ from qpi_kernel.learn.paper import (
     iter_train_vae,
     unit_range,
 )
+from qpi_kernel.progress import drain
 from qpi_kernel.simulate.families import draw_kernel
 
 # Families of each fold and how many kernels of each.
@@ -100,16 +101,16 @@ def trained(network: nn.Module, file: Path, train) -> nn.Module:
     if file.exists():
         network.load_state_dict(torch.load(file, weights_only=True))
         return network.eval()
-    start, steps = time.process_time(), train()
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            torch.save(stop.value.state_dict(), file)
-            print(f"trained {file.stem} in {time.process_time() - start:.0f} CPU s", flush=True)
-            return stop.value.eval()
+
+    def say(step):
         if step.fraction * 20 % 1 < 1e-9:
             print(step.message, flush=True)
+
+    start = time.process_time()
+    network = drain(train(), say)
+    torch.save(network.state_dict(), file)
+    print(f"trained {file.stem} in {time.process_time() - start:.0f} CPU s", flush=True)
+    return network.eval()
 
 
 def errors(found: torch.Tensor, truth: torch.Tensor) -> tuple[float, float, float]:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_qpi_kernel.extraction import Outcome, Request
 from napari_qpi_kernel.fourier import LOG, fft_part
+from qpi_kernel.batch_summary import BatchItem, load_summary
 from qpi_kernel.progress import Progress, Steps
 
 if TYPE_CHECKING:
-    from qpi_kernel.batch import BatchItem
     from qpi_kernel.pipeline import PipelineSettings
 
 Energies = Literal["all", "each", "nearest", "stated"]
@@ -72,7 +72,7 @@ class BatchRequest:
         return replace(settings, bias_mV=bias, all_biases=bias is None)
 
 
-def iter_batch_request(request: BatchRequest) -> Steps[list["BatchItem"]]:
+def iter_batch_request(request: BatchRequest) -> Steps[list[BatchItem]]:
     """Extract from all files, as was asked for."""
     yield Progress(0.0, "starting the workers")
     from qpi_kernel.batch import iter_batch
@@ -88,11 +88,9 @@ def iter_batch_request(request: BatchRequest) -> Steps[list["BatchItem"]]:
     return (yield from steps)
 
 
-def iter_summary(out: str) -> Steps[list["BatchItem"]]:
+def iter_summary(out: str) -> Steps[list[BatchItem]]:
     """Read what a folder holds of an earlier batch; nothing if it holds none."""
     yield Progress(0.0, "looking into the folder")
-    from qpi_kernel.batch import load_summary
-
     return load_summary(out) if (Path(out) / "summary.csv").exists() else []
 
 

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_qpi_kernel.trust import COLOURS
-
-if TYPE_CHECKING:
-    from qpi_kernel.batch import BatchItem
+from qpi_kernel.batch_summary import WAITING, BatchItem
 
 COLUMNS = {
     "File": "The measurement",
@@ -20,8 +18,6 @@ COLUMNS = {
     "Agree": "Similarity of the kernels of two halves of the map, median over the energies, 0 to 1",
     "t (s)": "Time it took on its worker [s]",
 }
-# What `qpi_kernel.batch.WAITING` says, which is imported with torch.
-WAITING = "not finished"
 
 
 class BatchTable(QTableWidget):
@@ -61,18 +57,18 @@ class BatchTable(QTableWidget):
         """List files of which nothing is known yet."""
         self._show(list(files))
 
-    def show_items(self, items: Sequence["BatchItem"]) -> None:
+    def show_items(self, items: Sequence[BatchItem]) -> None:
         """List what became of the items; lines that have not changed are left alone."""
         self._show(list(items))
 
-    def _show(self, items: "list[BatchItem | str]") -> None:
+    def _show(self, items: list[BatchItem | str]) -> None:
         self.setRowCount(len(items))
         for row, item in enumerate(items):
             if row >= len(self._items) or str(self._items[row]) != str(item):
                 self._write(row, item)
         self._items = items
 
-    def _write(self, row: int, item: "BatchItem | str") -> None:
+    def _write(self, row: int, item: BatchItem | str) -> None:
         file = item if isinstance(item, str) else item.file
         texts = ["", "not started", "", ""]
         result, note, colour = "", "", None
@@ -107,7 +103,7 @@ class BatchTable(QTableWidget):
         event.acceptProposedAction()
 
 
-def details(item: "BatchItem | str") -> str:
+def details(item: BatchItem | str) -> str:
     """Return what is known of an item, in words."""
     if isinstance(item, str):
         return item
@@ -121,7 +117,7 @@ def details(item: "BatchItem | str") -> str:
     )
 
 
-def _result(item: "BatchItem") -> tuple[str, str, str | None]:
+def _result(item: BatchItem) -> tuple[str, str, str | None]:
     """Return the result in a word, in full, and its colour."""
     if item.error == WAITING:
         return "in the queue", "Its turn has not come, or it is being made", None

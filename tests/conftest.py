@@ -1,7 +1,9 @@
 """Fixtures for all tests."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,3 +17,13 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip("no real measurements here: set QPI_KERNEL_TEST_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    """Run the tasks in threads of this process, where no process starts need be waited for."""
+    distributed = pytest.importorskip("distributed", reason="dask is an extra")
+    with distributed.Client(
+        processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+    ) as client:
+        yield client

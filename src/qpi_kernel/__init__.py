@@ -17,7 +17,8 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "assessment": ["Assessment", "assess"],
-        "batch": ["BatchItem", "iter_batch", "run_batch"],
+        "batch": ["iter_batch", "run_batch"],
+        "batch_summary": ["BatchItem"],
         "errors": ["QpiError"],
         "export": ["ExportError", "export_result", "load_result", "write_map"],
         "export.public_csv": ["write_public_samples"],

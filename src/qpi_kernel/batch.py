@@ -4,25 +4,24 @@ Every item, that is one file or one energy of it, becomes a folder of its own. A
 recipe.json names the same bytes, settings, positions and model is taken over instead of made again.
 """
 
-import csv
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
+from qpi_kernel.batch_summary import WAITING, BatchItem, BatchProgress, write_summary
 from qpi_kernel.errors import QpiError
-from qpi_kernel.files import reason_of, replacing
+from qpi_kernel.files import reason_of
 from qpi_kernel.pipeline import PipelineResult, PipelineSettings, iter_run, plan
-from qpi_kernel.progress import Progress, Steps, drain, scaled
+from qpi_kernel.progress import Progress, Steps, drain, drained, scaled
 from qpi_kernel.read import read_file, select_didv, sha256_of
 from qpi_kernel.recipes import export_run, identity, load_recipe
 from qpi_kernel.scatterers import Scatterers, load_scatterers
-from qpi_kernel.settings import from_dict
 from qpi_kernel.workers import answers, connected
 
 # dask is an extra: without it everything but a batch works.
@@ -31,77 +30,6 @@ if TYPE_CHECKING:
 
 # One item to be made: its settings and its identity.
 Plan = tuple[PipelineSettings, str]
-# The error of an item whose turn has not come.
-WAITING = "not finished"
-
-
-@dataclass(frozen=True)
-class BatchItem:
-    """One line of summary.csv: what became of one file, or of one energy of it.
-
-    Parameters
-    ----------
-    file : str
-        The measurement, as it was named.
-    bias_mV : str
-        Bias, or lowest and highest bias [mV].
-    verdict : str
-        "good", "doubtful" or "untrusted"; empty after an error.
-    scatterers : int
-        How many the kernel was extracted from.
-    agreement : float
-        Correlation of the kernels of two halves of the map, the median over the biases.
-    explained : float
-        Share of the structure in the map that kernel and scatterers explain, the median.
-    noise : float
-        White noise per point, in the unit of the map, the median.
-    seconds : float
-        What it took.
-    error : str
-        Why there is no result.
-    folder : str
-        Where the result is, within the folder of the batch.
-    """
-
-    file: str
-    bias_mV: str = ""
-    verdict: str = ""
-    scatterers: int = 0
-    agreement: float = float("nan")
-    explained: float = float("nan")
-    noise: float = float("nan")
-    seconds: float = float("nan")
-    error: str = ""
-    folder: str = ""
-
-
-@dataclass(frozen=True)
-class BatchProgress(Progress):
-    """One step of a batch, with what became of its items so far.
-
-    Parameters
-    ----------
-    items : tuple of BatchItem
-        In the order of the files; an item whose turn has not come has the error `WAITING`.
-    """
-
-    items: tuple[BatchItem, ...] = ()
-
-
-def run_batch(
-    files: Sequence[Path | str],
-    settings: PipelineSettings | None = None,
-    out: Path | str = "batch",
-    *,
-    workers: int | None = None,
-    scheduler: str | None = None,
-    per_energy: bool = False,
-) -> list[BatchItem]:
-    """Extract the kernels of many files; see `iter_batch`."""
-    steps = iter_batch(
-        files, settings, out, workers=workers, scheduler=scheduler, per_energy=per_energy
-    )
-    return drain(steps)
 
 
 def iter_batch(
@@ -169,6 +97,9 @@ def iter_batch(
         return (yield from scaled(_iter_make(batch, plans, client), 0.05, 1.0))
 
 
+run_batch = drained(iter_batch)
+
+
 @dataclass(frozen=True)
 class Batch:
     """What `iter_batch` was asked for."""
@@ -229,10 +160,10 @@ def _iter_make(
             left -= 1
             message = f"{asked[key][0].name}: {done[key].verdict or 'no result'}"
             told = tuple(rows())
-            _write_summary(told, batch.out)
+            write_summary(told, batch.out)
         share = 1 - left / len(asked)
         yield BatchProgress(share, f"{len(asked) - left} of {len(asked)}, {message}", told)
-    _write_summary(told, batch.out)
+    write_summary(told, batch.out)
     return list(told)
 
 
@@ -262,7 +193,7 @@ def _extract(
         with log.open("a", encoding="utf-8") as stream:
             try:
                 steps = iter_run(path, settings, scatterers=scatterers)
-                result = drain(_noted(steps, stream))
+                result = drain(steps, _log_of(stream))
                 item = _item(result, time.monotonic() - start, folder.name)
                 export_run(result, path, folder, {"batch": asdict(item)})
                 stream.write(f"{item.verdict}: {'; '.join(result.assessment.reasons)}\n")
@@ -277,20 +208,18 @@ def _extract(
         raise QpiError(f"{log}: cannot be written ({reason_of(error)})") from None
 
 
-def _noted(steps: Steps[PipelineResult], stream: Any) -> Steps[PipelineResult]:
-    """Write every new message of a run into its log."""
+def _log_of(stream: TextIO) -> Callable[[Progress], None]:
+    """Return what writes every new message of a run into its log."""
     before = ""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            result: PipelineResult = stop.value
-            return result
+
+    def write(step: Progress) -> None:
+        nonlocal before
         if step.message != before:
             stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {step.message}\n")
             stream.flush()
         before = step.message
-        yield step
+
+    return write
 
 
 def _item(result: PipelineResult, seconds: float, folder: str) -> BatchItem:
@@ -337,43 +266,3 @@ def _folder_name(file: str, settings: PipelineSettings, key: str, per_energy: bo
     # The identity in the name lets files of one name, and other settings, stand side by side.
     bias = f"_{settings.bias_mV:g}mV" if per_energy else ""
     return f"{Path(file).stem[:80]}{bias}-{key[:8]}"
-
-
-def load_summary(out: Path | str) -> list[BatchItem]:
-    """Read the summary.csv of a batch.
-
-    Parameters
-    ----------
-    out : path
-        The folder of the batch.
-
-    Raises
-    ------
-    QpiError
-        If there is none, or it is no summary of a batch.
-    """
-    path = Path(out) / "summary.csv"
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        # An empty field is what is not known.
-        return [from_dict(BatchItem, {k: v for k, v in row.items() if k and v}) for row in rows]
-    except OSError as error:
-        raise QpiError(f"{path}: cannot be read ({error.strerror}); is it a batch?") from None
-    except (QpiError, UnicodeDecodeError, csv.Error):
-        raise QpiError(f"{path}: not the summary of a batch; run the batch again") from None
-
-
-def _write_summary(items: Sequence[BatchItem], out: Path) -> None:
-    try:
-        with (
-            replacing(out / "summary.csv") as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as stream,
-        ):
-            writer = csv.DictWriter(stream, [field.name for field in fields(BatchItem)])
-            writer.writeheader()
-            for item in items:
-                row = asdict(item)
-                writer.writerow({name: "" if row[name] != row[name] else row[name] for name in row})
-    except OSError as error:
-        raise QpiError(f"{out}: the summary cannot be written ({error.strerror})") from None

@@ -1,7 +1,7 @@
 """Progress of long work: a generator yields `Progress` records and returns its result.
 
-A caller that wants a bar iterates, one that wants to cancel closes the generator, and one that only
-wants the result calls `drain`.
+A caller that wants to cancel iterates and closes the generator; one that wants the result calls
+`drain`, with a function to tell if it shows a bar or writes a log.
 """
 
 from collections.abc import Callable, Generator
@@ -33,8 +33,15 @@ class Progress:
 Steps = Generator[Progress, None, T]
 
 
-def drain(steps: Steps[T]) -> T:
+def drain(steps: Steps[T], tell: Callable[[Progress], object] | None = None) -> T:
     """Run a generator of `Progress` to its end and return its result.
+
+    Parameters
+    ----------
+    steps : generator of Progress
+        The work.
+    tell : callable, optional
+        Called with every step.
 
     Examples
     --------
@@ -43,13 +50,18 @@ def drain(steps: Steps[T]) -> T:
     ...     return 42
     >>> drain(work())
     42
+    >>> drain(work(), tell=lambda step: print(f"{step.fraction:.0%} {step.message}"))
+    50% half way
+    42
     """
     while True:
         try:
-            next(steps)
+            step = next(steps)
         except StopIteration as stop:
             result: T = stop.value
             return result
+        if tell is not None:
+            tell(step)
 
 
 def drained(steps: Callable[P, Steps[T]]) -> Callable[P, T]:

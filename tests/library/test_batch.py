@@ -17,7 +17,7 @@ from qpi_kernel.errors import QpiError
 from qpi_kernel.pipeline import PipelineSettings
 from qpi_kernel.settings import from_dict
 
-distributed = pytest.importorskip("distributed", reason="dask is an extra")
+pytest.importorskip("distributed", reason="dask is an extra")
 benchmark = pytest.importorskip("benchmarks.batch", reason="processes are told as on Unix")
 
 
@@ -45,15 +45,6 @@ def settings_for(maps, **more):
         "extract": {"method": "average", "window_nm": 8.0, "samples": 4},
     }
     return from_dict(PipelineSettings, values | more)
-
-
-@pytest.fixture(scope="module")
-def client():
-    """Run the tasks in threads of this process, where no process starts need be waited for."""
-    with distributed.Client(
-        processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-    ) as client:
-        yield client
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from qpi_kernel.batch import (
+from qpi_kernel.batch import Batch, _iter_make
+from qpi_kernel.batch_summary import (
     WAITING,
-    Batch,
     BatchItem,
     BatchProgress,
-    _iter_make,
-    _write_summary,
     load_summary,
+    write_summary,
 )
 from qpi_kernel.errors import QpiError
 from qpi_kernel.pipeline import PipelineSettings
@@ -20,7 +19,7 @@ FAILED = BatchItem("b, c.sxm", error='it said "no"')
 
 
 def test_a_summary_is_read_back_as_it_was_written(tmp_path):
-    _write_summary([MADE, FAILED], tmp_path)
+    write_summary([MADE, FAILED], tmp_path)
     for read, item in zip(load_summary(tmp_path), (MADE, FAILED), strict=True):
         np.testing.assert_equal(astuple(read), astuple(item))
 

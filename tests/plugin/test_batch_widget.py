@@ -11,6 +11,7 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
 from napari_qpi_kernel.bridge import KEY
+from qpi_kernel.batch_summary import WAITING, BatchItem, BatchProgress
 from qpi_kernel.export import write_map
 from qpi_kernel.pipeline import PipelineSettings
 from qpi_kernel.settings import from_dict, save
@@ -18,16 +19,6 @@ from tests.plugin.test_extract_widget import click, names
 
 WAIT = {"timeout": 240_000}
 SETTINGS = {"extract": {"method": "average", "window_nm": 10.0, "samples": 4}, "device": "cpu"}
-
-
-@pytest.fixture(scope="module")
-def client():
-    """Run the tasks in threads of this process, where no process starts need be waited for."""
-    distributed = pytest.importorskip("distributed", reason="dask is an extra")
-    with distributed.Client(
-        processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-    ) as client:
-        yield client
 
 
 @pytest.fixture
@@ -171,8 +162,6 @@ def test_the_settings_are_those_of_the_dock_extract_kernel(
 def test_cancel_keeps_what_is_known(
     make_napari_viewer, qtbot, open_batch, files, monkeypatch, tmp_path
 ):
-    from qpi_kernel.batch import WAITING, BatchItem, BatchProgress
-
     def steps(request):
         items = tuple(BatchItem(file, error=WAITING) for file in request.files)
         while True:

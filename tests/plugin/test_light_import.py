@@ -22,7 +22,16 @@ def modules_after(code):
 
 
 @pytest.mark.parametrize(
-    "name", ["extract_widget", "qspace_widget", "simulate_widget", "reader", "writer", "samples"]
+    "name",
+    [
+        "batch_widget",
+        "extract_widget",
+        "qspace_widget",
+        "simulate_widget",
+        "reader",
+        "writer",
+        "samples",
+    ],
 )
 def test_importing_the_plugin_is_light(name):
     assert modules_after(f"import napari_qpi_kernel.{name}") == []

@@ -56,10 +56,7 @@ def watched(steps: Steps[T]) -> T:
     )
     with bar:
         task = bar.add_task("", total=1.0)
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            bar.update(task, completed=step.fraction, description=step.message)
+        return drain(
+            steps,
+            lambda step: bar.update(task, completed=step.fraction, description=step.message),
+        )
