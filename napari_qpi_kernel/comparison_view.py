@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -15,6 +14,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qpi_kernel.extraction import Request
+from napari_qpi_kernel.plot_canvas import PlotCanvas
 from qpi_kernel.progress import Progress, Steps
 
 HEADINGS = {
@@ -39,8 +39,7 @@ class ComparisonView(QWidget):
         from qpi_kernel.comparison import comparison_figure, comparison_table
 
         self._trials, self._bias_mV = trials, bias_mV
-        figure = comparison_figure(trials, bias_mV)
-        canvas: Any = FigureCanvasQTAgg(figure)  # type: ignore[no-untyped-call]
+        canvas = PlotCanvas(comparison_figure(trials, bias_mV))
         canvas.setMinimumSize(*SMALLEST_PX)
         canvas.setToolTip("Map and kernels [nm]; below, their transforms, log10 |F| [1/nm]")
         rows = comparison_table(trials)

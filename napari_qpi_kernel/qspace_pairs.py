@@ -3,17 +3,15 @@
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-from matplotlib.figure import Figure
+from matplotlib import rcParams
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QGroupBox, QLabel, QPushButton
 
 from napari_qpi_kernel.bridge import LayerData, map_to_layer
 from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.form import SettingsForm
+from napari_qpi_kernel.plot_canvas import PlotCanvas
 from napari_qpi_kernel.qspace_jobs import Subject
-from napari_qpi_kernel.qspace_plot import COLOURED
 from napari_qpi_kernel.result_layers import SIGNED, swing
 from qpi_kernel.progress import Progress, Steps
 
@@ -41,21 +39,19 @@ class PairsPanel(QGroupBox):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextSelectableByMouse)
-        self._figure = Figure(layout="constrained")
-        self._canvas: Any = FigureCanvasQTAgg(self._figure)  # type: ignore[no-untyped-call]
-        self._canvas.setFixedHeight(PLOT_HEIGHT_PX)
-        self._canvas.setToolTip(
+        self.plot = PlotCanvas()
+        self.plot.setFixedHeight(PLOT_HEIGHT_PX)
+        self.plot.setToolTip(
             "One sign up to the gaps: their order parameters differ in sign; small and changing"
             " its sign: they agree (Hirschfeld et al., PRB 92, 184513)"
         )
-        self._colours = ("black", "white")
         self._curve: Any = None
         rows = QFormLayout(self)
         rows.addRow(self.form)
         rows.addRow(row(self.show_button, self.save))
         rows.addRow(self.text)
-        rows.addRow(self._canvas)
-        rows.setRowVisible(self._canvas, False)
+        rows.addRow(self.plot)
+        rows.setRowVisible(self.plot, False)
         self.save.clicked.connect(self._choose)
 
     def offer(self, reason: str) -> None:
@@ -68,9 +64,9 @@ class PairsPanel(QGroupBox):
             self.text.setText("")
         self.layout().setRowVisible(self.text, bool(self.text.text()))
 
-    def set_colours(self, text: str, ground: str) -> None:
-        """Draw in these colours of text and background."""
-        self._colours = (text, ground)
+    def set_theme(self, name: str) -> None:
+        """Draw in the colours of a theme of napari."""
+        self.plot.set_theme(name)
         if self._curve is not None:
             self.show_sum(self._curve)
 
@@ -82,20 +78,15 @@ class PairsPanel(QGroupBox):
         kept = "changes its sign among" if low < 0 < high else "keeps one sign at"
         self.text.setText(f"The sum {kept} {len(biases)} energies.")
         self.layout().setRowVisible(self.text, True)
-        self.layout().setRowVisible(self._canvas, biases.size > 1)
+        self.layout().setRowVisible(self.plot, biases.size > 1)
         offer(self.save, "")
-        text, ground = self._colours
-        self._figure.clear()
-        self._figure.set_facecolor(ground)
-        theme: Any = {"axes.facecolor": ground, **dict.fromkeys(COLOURED, text)}
-        with rc_context(theme):
-            axes = self._figure.subplots()
-            axes.axhline(0, color=text, lw=0.6)
+        with self.plot.cleared() as figure:
+            axes = figure.subplots()
+            axes.axhline(0, color=rcParams["text.color"], lw=0.6)
             axes.plot(biases, curve.values, "o-", ms=3)
             axes.set_xlabel("E (mV)", fontsize=9)
             axes.set_ylabel(f"ρ₋ ({units})", fontsize=9)
-            axes.tick_params(colors=text, labelsize=8)
-        self._canvas.draw_idle()
+            axes.tick_params(labelsize=8)
 
     def _choose(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save the sum", "haem.csv", "Table (*.csv)")

@@ -2,64 +2,51 @@
 
 from typing import Any
 
-from matplotlib import rc_context
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-from matplotlib.figure import Figure
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy
 
+from napari_qpi_kernel.plot_canvas import PlotCanvas
 from napari_qpi_kernel.qspace_jobs import Curves
 
 # Of one plot, in pixels: both are in view at once on a screen 720 pixels high.
 HEIGHT_PX = 210
-COLOURED = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
 
 
-class CurvePlot(QWidget):
+class CurvePlot(PlotCanvas):
     """Draws curves; a click on the image E(q) asks for that energy."""
 
     energy_wanted = Signal(float)
 
     def __init__(self) -> None:
         super().__init__()
-        self._figure = Figure(layout="constrained")
-        self._canvas: Any = FigureCanvasQTAgg(self._figure)  # type: ignore[no-untyped-call]
-        self._canvas.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
-        self._canvas.mpl_connect("button_press_event", self._on_click)
+        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+        self.mpl_connect("button_press_event", self._on_click)
         self.setToolTip(
             "Blue: the curve at the energy shown. Orange: its maximum, with its error bar [1/nm]."
             " Green: the band. Click on the image to go to an energy [mV]."
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._canvas)
-        self._theme: Any = {}
-        self._text = "black"
         self._curves: Curves | None = None
         self._bias_mV = 0.0
         self._axes: list[Any] = []
         self._energy_line: Any = None
         self.hide()
 
-    def set_colours(self, text: str, ground: str) -> None:
-        """Draw again with these colours of text and background."""
-        self._text = text
-        self._theme = {"axes.facecolor": ground, **dict.fromkeys(COLOURED, text)}
-        self._figure.set_facecolor(ground)
+    def set_theme(self, name: str) -> None:
+        """Draw again in the colours of a theme of napari."""
+        super().set_theme(name)
         if self._curves is not None:
-            self.draw(self._curves, self._bias_mV)
+            self.show_curves(self._curves, self._bias_mV)
 
-    def draw(self, curves: Curves, bias_mV: float) -> None:
+    def show_curves(self, curves: Curves, bias_mV: float) -> None:
         """Draw curves, with that at an energy [mV] above the image of all energies."""
         from qpi_kernel.qspace.plots import draw_image
 
         self._curves, found = curves, curves.found
         rows = 2 if found.profile.sizes["bias"] > 1 else 1
-        self._canvas.setFixedHeight(rows * HEIGHT_PX)
-        self._figure.clear()
-        self._figure.set_layout_engine("constrained")
-        with rc_context(self._theme):
-            self._axes = list(self._figure.subplots(rows, 1, squeeze=False)[:, 0])
+        self.setFixedHeight(rows * HEIGHT_PX)
+        self.figure.set_layout_engine("constrained")
+        with self.cleared() as figure:
+            self._axes = list(figure.subplots(rows, 1, squeeze=False)[:, 0])
             self._energy_line = None
             if rows == 2:
                 draw_image(self._axes[1], found.profile, found.dispersion, found.fit)
@@ -68,8 +55,8 @@ class CurvePlot(QWidget):
         self.show_energy(bias_mV)
         self.show()
         # Places stay where they are while the energy changes: to find them is most of the work.
-        self._canvas.draw()
-        self._figure.set_layout_engine("none")
+        self.draw()
+        self.figure.set_layout_engine("none")
 
     def show_energy(self, bias_mV: float) -> None:
         """Draw the curve at another energy [mV]."""
@@ -79,15 +66,12 @@ class CurvePlot(QWidget):
         from qpi_kernel.qspace.plots import draw_curve
 
         found = self._curves.found
-        with rc_context(self._theme):
+        with self.themed():
             self._axes[0].clear()
             draw_curve(self._axes[0], found.profile, bias_mV, found.dispersion, self._curves.beside)
-        # Ticks are made when they are drawn, which the theme does not reach.
-        for axes in self._axes:
-            axes.tick_params(colors=self._text)
         if self._energy_line is not None:
             self._energy_line.set_ydata([bias_mV, bias_mV])
-        self._canvas.draw_idle()
+        self.draw_idle()
 
     def _on_click(self, event: Any) -> None:
         if self._energy_line is not None and event.inaxes is self._axes[1]:

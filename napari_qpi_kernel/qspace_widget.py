@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -126,9 +125,8 @@ class QSpaceWidget(QWidget):
         return pairs_problem(layer_bias(layer.data.shape, layer_attributes(layer)))
 
     def _set_theme(self) -> None:
-        theme = get_theme(self._viewer.theme)
-        self.curves.plot.set_colours(theme.text.as_hex(), theme.background.as_hex())
-        self.pairs.set_colours(theme.text.as_hex(), theme.background.as_hex())
+        for part in (self.curves.plot, self.pairs):
+            part.set_theme(self._viewer.theme)
 
     def _run(self, ask: Callable[[], Steps[Any]], done: Callable[[Any], None], what: str) -> None:
         """Do what a button asks for; curves that are just being taken are taken again after it."""
@@ -183,7 +181,7 @@ class QSpaceWidget(QWidget):
         many = len(found.dispersion)
         energies = f"{many} energies" if many > 1 else "one energy"
         self.job.tell(f"Curves of {curves.name} at {energies}.")
-        self.curves.plot.draw(curves, self._shown_bias())
+        self.curves.plot.show_curves(curves, self._shown_bias())
 
     def _show_energy(self) -> None:
         self.curves.plot.show_energy(self._shown_bias())

@@ -7,6 +7,7 @@ package: each is fetched once, from the commit named here, and checked by its sh
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import napari
@@ -80,47 +81,27 @@ FESE = Remote(
 
 def ag111() -> list[LayerData]:
     """Simulate the surface state of Ag(111) at the Fermi level, 50 nm wide."""
-    from qpi_kernel.simulate import simulate_map
-
-    truth = simulate_map(
-        "ag111", bias_mV=[0.0], size_nm=50.0, pixels=192, scatterers=18, snr=10.0, seed=3
+    return _simulated(
+        "Ag(111)", "ag111", [0.0], size_nm=50.0, pixels=192, scatterers=18, seed=3, window_nm=16.0
     )
-    _turn_viewer()
-    return truth_layers(truth, "Ag(111)", window_nm=16.0)
 
 
 def square_lattice() -> list[LayerData]:
     """Simulate a band of a square lattice at seven energies, 30 nm wide."""
-    from qpi_kernel.simulate import simulate_map
-
-    truth = simulate_map(
-        "square",
-        bias_mV=np.linspace(-360.0, -240.0, 7).tolist(),
-        size_nm=30.0,
-        pixels=160,
-        scatterers=14,
-        snr=10.0,
-        seed=5,
-    )
-    _turn_viewer()
-    return truth_layers(truth, "Square lattice", window_nm=8.0)
+    biases_mV = np.linspace(-360.0, -240.0, 7).tolist()
+    return _simulated(
+        "Square lattice", "square", biases_mV, size_nm=30.0, pixels=160, scatterers=14, seed=5,
+        window_nm=8.0,
+    )  # fmt: skip
 
 
 def d_wave() -> list[LayerData]:
     """Simulate a d-wave superconductor at nine energies in pairs of +E and -E, 24 nm wide."""
-    from qpi_kernel.simulate import simulate_map
-
-    truth = simulate_map(
-        "bi2212-sc",
-        bias_mV=np.linspace(-20.0, 20.0, 9).tolist(),
-        size_nm=24.0,
-        pixels=128,
-        scatterers=8,
-        snr=10.0,
-        seed=5,
-    )
-    _turn_viewer()
-    return truth_layers(truth, "d-wave", window_nm=10.0)
+    biases_mV = np.linspace(-20.0, 20.0, 9).tolist()
+    return _simulated(
+        "d-wave", "bi2212-sc", biases_mV, size_nm=24.0, pixels=128, scatterers=8, seed=5,
+        window_nm=10.0,
+    )  # fmt: skip
 
 
 def cu111() -> list[LayerData]:
@@ -133,7 +114,14 @@ def fese() -> list[LayerData]:
     return read_layers(str(FESE.fetch()))
 
 
-def _turn_viewer() -> None:
+def _simulated(
+    name: str, material: str, bias_mV: list[float], *, window_nm: float, **scene: Any
+) -> list[LayerData]:
+    """Simulate a map with its truth, and turn the viewer that opens it."""
+    from qpi_kernel.simulate import simulate_map
+
+    truth = simulate_map(material, bias_mV=bias_mV, snr=10.0, **scene)
     viewer = napari.current_viewer()
     if viewer is not None:
         show_y_up(viewer)
+    return truth_layers(truth, name, window_nm=window_nm)

@@ -2,17 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from matplotlib import rc_context
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-from matplotlib.figure import Figure
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QPushButton
 
 from napari_qpi_kernel.bridge import KEY, layer_attributes, layer_bias
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.layer_choice import ElidedCombo, LayerChoice
+from napari_qpi_kernel.plot_canvas import PlotCanvas
 from napari_qpi_kernel.qspace_panels import has_nm
-from napari_qpi_kernel.qspace_plot import COLOURED
 
 if TYPE_CHECKING:
     from napari.viewer import ViewerModel
@@ -146,23 +143,17 @@ class TheoryPanel(QGroupBox):
         self.result.setWordWrap(True)
         self.result.setTextInteractionFlags(Qt.TextSelectableByMouse)
         self.result.setToolTip("1: the same up to a factor; 0: nothing in common")
-        self._figure = Figure(layout="constrained")
-        self._canvas: Any = FigureCanvasQTAgg(self._figure)  # type: ignore[no-untyped-call]
-        self._canvas.setFixedHeight(PLOT_HEIGHT_PX)
-        self._canvas.setToolTip("Correlation of kernel and theory at each energy [mV]")
-        self._colours = ("black", "white")
+        self.plot = PlotCanvas()
+        self.plot.setFixedHeight(PLOT_HEIGHT_PX)
+        self.plot.setToolTip("Correlation of kernel and theory at each energy [mV]")
         rows = QFormLayout(self)
         rows.addRow("Kernel", self.kernels)
         rows.addRow(self.compare)
         rows.addRow(self.result)
-        rows.addRow(self._canvas)
+        rows.addRow(self.plot)
         self._rows = rows
         rows.setRowVisible(self.result, False)
-        rows.setRowVisible(self._canvas, False)
-
-    def set_colours(self, text: str, ground: str) -> None:
-        """Draw from now on with these colours of text and background."""
-        self._colours = (text, ground)
+        rows.setRowVisible(self.plot, False)
 
     def show_fit(self, fit: "TheoryFit", name: str) -> None:
         """Show how alike kernel and theory are, as text and over the energies."""
@@ -173,20 +164,15 @@ class TheoryPanel(QGroupBox):
         ]
         self.result.setText(f"{name}, correlation of {lines[0]}; of {lines[1]}")
         self._rows.setRowVisible(self.result, True)
-        self._rows.setRowVisible(self._canvas, biases.size > 1)
-        text, ground = self._colours
-        self._figure.clear()
-        self._figure.set_facecolor(ground)
-        theme: Any = {"axes.facecolor": ground, **dict.fromkeys(COLOURED, text)}
-        with rc_context(theme):
-            axes = self._figure.subplots()
+        self._rows.setRowVisible(self.plot, biases.size > 1)
+        with self.plot.cleared() as figure:
+            axes = figure.subplots()
             axes.plot(biases, fit.correlation, "o-", ms=3, label="|F(q)|")
             axes.plot(biases, fit.similarity, "s--", ms=3, label="ripples")
             axes.set_ylim(-1.05, 1.05)
             axes.set_xlabel("E (mV)")
             axes.set_ylabel("correlation")
             axes.legend(frameon=False, fontsize=8)
-        self._canvas.draw_idle()
 
 
 def is_kernel(layer: Any) -> bool:

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
-from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QWidget
 
 from napari_qpi_kernel.bridge import (
@@ -106,8 +105,7 @@ class SimulateWidget(QWidget):
         for data in theory_layers(fit, layer.name, place, facts):
             viewer.add_layer(Layer.create(*data))
         viewer.reset_view()
-        theme = get_theme(viewer.theme)
-        self.theory.set_colours(theme.text.as_hex(), theme.background.as_hex())
+        self.theory.plot.set_theme(viewer.theme)
         self.theory.show_fit(fit, f"{settings.material}, {settings.scatterer}")
         self._column.show_top_of(self.theory)
         left_out = len(layer.metadata[KEY]["bias_mV"]) - fit.kernel.sizes["bias"]

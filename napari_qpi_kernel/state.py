@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import platformdirs
 from pydantic import Field
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -159,5 +160,7 @@ def _file_of(layer: Any) -> str:
 
 
 def _scatterers(state: DockState) -> Scatterers:
-    columns = {name: getattr(state, name) or None for name in ("weight", "species", "confidence")}
-    return Scatterers(state.xy_nm, **columns)  # type: ignore[arg-type]
+    columns: Any = {
+        name: getattr(state, name) or None for name in ("weight", "species", "confidence")
+    }
+    return Scatterers(np.array(state.xy_nm), **columns)

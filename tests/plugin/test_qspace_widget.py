@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("napari")
 from napari.layers import Layer
+from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
 
 from napari_qpi_kernel.bridge import KEY, map_to_layer
@@ -160,8 +161,9 @@ def test_curves_maxima_and_a_band_with_errors(shown, qtbot, simulated):
     assert curves.beside is not None
     plot = dock.curves.plot
     assert not plot.isHidden()
-    first, image = plot._figure.axes
-    assert {label.get_color() for label in first.get_xticklabels()} == {plot._text}
+    first, image = plot.figure.axes
+    text = get_theme(viewer.theme).text.as_hex()
+    assert {label.get_color() for label in first.get_xticklabels()} == {text}
     assert first.get_title() == f"E = {dock._shown_bias():.1f} mV"
     viewer.dims.set_point(0, 30.0)
     assert first.get_title() == "E = 30.0 mV"
