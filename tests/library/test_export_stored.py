@@ -5,7 +5,7 @@ import pytest
 
 from qpi_kernel.assessment import Assessment
 from qpi_kernel.errors import QpiError
-from qpi_kernel.export import export_result, load_result
+from qpi_kernel.export import export_result, load_kernel, load_result, write_map
 from qpi_kernel.extract import ExtractSettings
 from qpi_kernel.settings import to_dict
 
@@ -54,7 +54,8 @@ def test_what_is_exported_comes_back(result, exported):
     np.testing.assert_equal(judged.numbers, JUDGED.numbers)
 
 
-def test_several_species_come_back_each_with_its_kernel(result, tmp_path):
+@pytest.fixture
+def of_two_species(result, tmp_path):
     scatterers = replace(result.scatterers, species=np.arange(9) % 2)
     second = result.kernel.copy(data=-result.kernel.values)
     parts = tuple(
@@ -63,9 +64,39 @@ def test_several_species_come_back_each_with_its_kernel(result, tmp_path):
     )
     whole = replace(result, scatterers=scatterers, parts=parts)
     export_result(whole, tmp_path, JUDGED, {"settings": to_dict(result.settings)})
-    read, _, _ = load_result(tmp_path / "result.nc")
+    return tmp_path / "result.nc"
+
+
+def test_several_species_come_back_each_with_its_kernel(result, of_two_species):
+    read, _, _ = load_result(of_two_species)
     assert [len(part.scatterers) for part in read.each_species] == [5, 4]
-    np.testing.assert_array_equal(read.parts[1].kernel.values, second.values)
+    np.testing.assert_array_equal(read.parts[1].kernel.values, -result.kernel.values)
+
+
+@pytest.mark.parametrize("recipe", [None, {"recipe": 1}])
+def test_the_kernel_alone_needs_no_recipe(result, tmp_path, recipe):
+    export_result(result, tmp_path, recipe=recipe)
+    for read, field in zip(load_kernel(tmp_path), (result.kernel, result.spread), strict=True):
+        np.testing.assert_array_equal(read.values, field.values)
+        np.testing.assert_allclose(read["y"].values, field["y"].values)
+        assert read.attrs["units"] == "nS"
+    with pytest.raises(QpiError, match="one species alone"):
+        load_kernel(tmp_path, species=1)
+
+
+def test_of_several_kernels_one_is_chosen(result, of_two_species):
+    kernel, _ = load_kernel(of_two_species, species=1)
+    np.testing.assert_array_equal(kernel.values, -result.kernel.values)
+    for species in (None, 2):
+        with pytest.raises(QpiError, match=r"species 0, 1: choose one"):
+            load_kernel(of_two_species, species)
+
+
+def test_what_holds_no_kernel_gives_none(result, tmp_path):
+    assert load_kernel(tmp_path) is None
+    assert load_kernel(write_map(result.didv, tmp_path / "map.nc")) is None
+    (tmp_path / "result.nc").write_text("x_nm,y_nm\n")
+    assert load_kernel(tmp_path) is None
 
 
 @pytest.mark.parametrize("damage", ["cut", "absent", "other"])

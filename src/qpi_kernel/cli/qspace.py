@@ -1,17 +1,13 @@
 """The command `qspace`: curves, E(q), peaks and a band from a result or a map."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from qpi_kernel.cli.arguments import Out, QRange
 from qpi_kernel.cli.running import say
 from qpi_kernel.errors import QpiError
-
-# Heavy modules load when something runs, so that --help and mistyped commands answer at once.
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 def qspace(
@@ -20,6 +16,7 @@ def qspace(
     *,
     out: Out,
     channel: str | None = None,
+    species: int | None = None,
     angle: float | None = None,
     width: float = 0.0,
     q_range: QRange = None,
@@ -34,10 +31,12 @@ def qspace(
     Parameters
     ----------
     file
-        The result.nc of an extraction: then the curves are free of the phase of scattering and the
-        peaks have errors. Or a map: then they are those of |F|, without errors.
+        The folder of a result, or its result.nc: then the curves are free of the phase of
+        scattering and the peaks have errors. Or a map: then they are those of |F|, without errors.
     channel
         Channel of a map to use.
+    species
+        Label of the scatterers whose kernel to use, of a result that holds several.
     angle
         Direction of a ray from q = 0 [degrees from x]; by default the average over all.
     width
@@ -49,6 +48,7 @@ def qspace(
     q_over_k
         How many k there are to a q: 2 for scattering straight back.
     """
+    from qpi_kernel.export.stored import load_kernel
     from qpi_kernel.qspace import CurveSettings, TransformSettings, analyse
     from qpi_kernel.qspace.analysis import symmetric
     from qpi_kernel.qspace.report import write_analysis
@@ -68,8 +68,9 @@ def qspace(
             "q_over_k": q_over_k,
         },
     )
-    kernel, spread = _kernel_of(file)
-    if kernel is not None:
+    stored = load_kernel(file, species)
+    if stored is not None:
+        kernel, spread = stored
         kernel = symmetric(kernel, TransformSettings(symmetry=symmetry))
         found = analyse(kernel, spread, chosen)
     elif symmetry != "none":
@@ -81,29 +82,3 @@ def qspace(
     write_analysis(found, out)
     say(str(found.fit) if found.fit else f"{len(found.dispersion)} energies")
     say(f"wrote {out}")
-
-
-def _kernel_of(file: Path) -> "tuple[xr.DataArray | None, xr.DataArray | None]":
-    """Return kernel and spread of an exported result; None for any other file."""
-    import xarray as xr
-
-    from qpi_kernel.maps import make_map
-
-    try:
-        with xr.open_dataset(file, engine="h5netcdf", decode_times=False) as stored:
-            if not {"kernel", "kernel_spread"} <= set(stored):
-                return None, None
-            kernels = [stored[name].load() for name in ("kernel", "kernel_spread")]
-    except (OSError, ValueError, KeyError):
-        return None, None
-    kernel, spread = (
-        make_map(
-            each.values,
-            bias_mV=each["bias"].values,
-            y_nm=each["kernel_y"].values,
-            x_nm=each["kernel_x"].values,
-            units=str(each.attrs.get("units", "a.u.")),
-        )
-        for each in kernels
-    )
-    return kernel, spread

@@ -16,7 +16,7 @@ from qpi_kernel.export.formats import ExportError, write_dataset, write_map
 from qpi_kernel.export.methods import methods_text
 from qpi_kernel.export.pictures import write_fft_tiff, write_gsf, write_tiff
 from qpi_kernel.export.plain_values import plain_attrs, to_json
-from qpi_kernel.export.stored import load_result
+from qpi_kernel.export.stored import load_kernel, load_result
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.figures import result_figure
 from qpi_kernel.files import alone, reason_of
@@ -24,7 +24,14 @@ from qpi_kernel.qspace import kernel_fft
 from qpi_kernel.scatterers import save_scatterers
 from qpi_kernel.settings import to_dict
 
-__all__ = ["ExportError", "export_result", "load_result", "methods_text", "write_map"]
+__all__ = [
+    "ExportError",
+    "export_result",
+    "load_kernel",
+    "load_result",
+    "methods_text",
+    "write_map",
+]
 
 
 def export_result(

@@ -43,8 +43,7 @@ def load_result(folder: Path | str) -> tuple[Extraction, Assessment, dict[str, A
     QpiError
         If there is no whole result.
     """
-    path = Path(folder)
-    path = path / "result.nc" if path.is_dir() else path
+    path = _file_of(folder)
     try:
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as stored:
             stored.load()
@@ -68,14 +67,67 @@ def load_result(folder: Path | str) -> tuple[Extraction, Assessment, dict[str, A
         ) from None
 
 
+def load_kernel(
+    path: Path | str, species: int | None = None
+) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Read a kernel and its standard deviation, and nothing else, from an exported result.
+
+    Parameters
+    ----------
+    path : path
+        What `export_result` wrote, or its ``result.nc``.
+    species : int, optional
+        The label of the scatterers whose kernel it is; needed where there are several.
+
+    Returns
+    -------
+    (xarray.DataArray, xarray.DataArray) or None
+        Kernel and standard deviation, dimensions (bias, y, x), in the unit of the map; None if this
+        is not a result of an extraction.
+
+    Raises
+    ------
+    QpiError
+        If the result holds no kernel of this species, or several and `species` names none.
+    """
+    path = _file_of(path)
+    try:
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as stored:
+            endings = _endings(stored)
+            ending = "" if species is None else f"_species_{species}"
+            if ending in endings:
+                kernel, spread = (
+                    _map(stored, f"{name}{ending}", KERNEL_AXES)
+                    for name in ("kernel", "kernel_spread")
+                )
+                return kernel, spread
+    except (OSError, ValueError, KeyError):
+        return None
+    if not endings:
+        return None
+    labels = ", ".join(each.removeprefix("_species_") for each in endings if each)
+    raise QpiError(
+        f"{path}: holds the kernels of species {labels}: choose one of them"
+        if labels
+        else f"{path}: holds the kernel of one species alone: leave out the species"
+    )
+
+
+def _file_of(result: Path | str) -> Path:
+    path = Path(result)
+    return path / "result.nc" if path.is_dir() else path
+
+
+def _endings(stored: xr.Dataset) -> list[str]:
+    """Return what tells the kernels of several species apart; that of one has no ending."""
+    names = sorted(str(name) for name in stored)
+    start = "kernel_spread"
+    return [name.removeprefix(start) for name in names if name.startswith(start)]
+
+
 def _extraction(
     stored: xr.Dataset, recipe: Mapping[str, Any], numbers: Mapping[str, Any]
 ) -> Extraction:
-    endings = sorted(
-        str(name).removeprefix("kernel_spread")
-        for name in stored
-        if str(name).startswith("kernel_spread")
-    )
     scatterers = Scatterers(
         np.stack([stored["scatterer_x_nm"].values, stored["scatterer_y_nm"].values], axis=1),
         **{name: stored[f"scatterer_{name}"].values for name in COLUMNS},
@@ -97,7 +149,7 @@ def _extraction(
             provenance=recipe.get("provenance", {}),
             used=stored["used"].values.astype(bool),
         )
-        for ending in endings
+        for ending in _endings(stored)
     ]
     if len(wholes) == 1:
         return wholes[0]
