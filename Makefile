@@ -48,8 +48,7 @@ test-library: .venv-library/.library-test
 	! $(BIN)/python -c "import napari" 2>/dev/null
 	! $(BIN)/python -c "import qtpy" 2>/dev/null
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile tests/library src \
-	    --ignore tests/library/simulate --ignore tests/library/learn \
-	    --ignore tests/library/test_laws.py
+	    --ignore tests/library/simulate --ignore tests/library/learn
 	$(BIN)/qpi-kernel materials
 
 docs: $(VENV)/.docs

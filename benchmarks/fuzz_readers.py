@@ -84,7 +84,7 @@ def peak_bytes() -> int:
 def try_format(suffix: str, inputs: int, seed: int, folder: Path) -> None:
     """Read damaged files of one format, and print the counts; runs in a process of its own."""
     from qpi_kernel.read import ReadError, read_file
-    from tests.library.read.writers import examples
+    from tests.library.read.examples import examples
 
     warnings.simplefilter("error")
     resource.setrlimit(resource.RLIMIT_AS, (LARGEST_BYTES, LARGEST_BYTES))
@@ -127,7 +127,7 @@ def main() -> None:
         try_format(suffix, arguments.inputs, arguments.seed, arguments.folder)
         return
 
-    from tests.library.read.writers import examples
+    from tests.library.read.examples import examples
 
     with tempfile.TemporaryDirectory() as folder:
         suffixes = arguments.formats or [*examples(Path(folder)), "parameters _mtrx"]

@@ -5,7 +5,8 @@ import pytest
 
 from qpi_kernel.cli import main
 from qpi_kernel.read import READERS
-from tests.library.read.writers import dat_bytes, examples, grid_bytes
+from tests.library.read.examples import examples
+from tests.library.read.writers import dat_bytes, grid_bytes
 
 SPECTRUM = np.column_stack([np.linspace(0.02, -0.01, 4), np.arange(4) * 1e-12, np.ones(4)])
 

@@ -12,8 +12,8 @@ import xarray as xr
 from qpi_kernel import ExtractSettings, export_result, make_map, read_file, select_didv, write_map
 from qpi_kernel.qspace import CurveSettings, analyse
 from qpi_kernel.qspace.report import write_analysis
+from tests.library.read.examples import examples
 from tests.library.read.writers import (
-    examples,
     gsf_bytes,
     hdf5_bytes,
     mat_bytes,

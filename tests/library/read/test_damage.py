@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from benchmarks.fuzz_readers import damaged
 from qpi_kernel import ReadError, read_file
-from tests.library.read.writers import Example, createc_bytes, examples, grid_bytes, sxm_bytes
+from tests.library.read.examples import Example, examples
+from tests.library.read.writers import createc_bytes, grid_bytes, sxm_bytes
 
 OPTIONAL = {".ibw": "igor2", ".pxp": "igor2", "_mtrx": "access2thematrix"}
 SUFFIXES = [

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from qpi_kernel import ReadError, read_file, select_didv, select_topography
-from tests.library.read.writers import NX, NY, mtrx_files
+from tests.library.read.matrix_writer import mtrx_files
+from tests.library.read.writers import NX, NY
 
 pytest.importorskip("access2thematrix")
 

@@ -5,15 +5,11 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import NamedTuple
 
 import h5py
 import numpy as np
 import scipy.io
-import tifffile
 import xarray as xr
-
-from qpi_kernel import make_map
 
 NX, NY = 7, 5
 
@@ -317,110 +313,6 @@ def stp_bytes(values, kind="double", amplitude="98 pm", header="") -> bytes:
     return text.encode("latin-1") + np.asarray(values)[::-1, ::-1].astype(dtype).tobytes()
 
 
-def _mtrx_block(name: str, raw: bytes, timed=True) -> bytes:
-    return name[::-1].encode() + struct.pack("<I", len(raw)) + (bytes(8) if timed else b"") + raw
-
-
-def _mtrx_text(text: str) -> bytes:
-    return struct.pack("<I", len(text)) + text.encode("utf-16-le")
-
-
-def _mtrx_value(value) -> bytes:
-    if isinstance(value, bool):
-        return b"LOOB" + struct.pack("<I", value)
-    if isinstance(value, int):
-        return b"GNOL" + struct.pack("<i", value)
-    if isinstance(value, float):
-        return b"BUOD" + struct.pack("<d", value)
-    return b"GRTS" + _mtrx_text(value)
-
-
-MATRIX_PARAMETERS = {
-    "XYScanner": {
-        "Points": (NX, "--"),
-        "Lines": (NY, "--"),
-        "X_Retrace": (True, "--"),
-        "Y_Retrace": (True, "--"),
-        "Width": (7e-9, "Meter"),
-        "Height": (10e-9, "Meter"),
-        "X_Offset": (0.0, "Meter"),
-        "Y_Offset": (0.0, "Meter"),
-        "Angle": (30, "Degree"),
-        "Enable_Subgrid": (True, "--"),
-        "Subgrid_X": (1, "--"),
-        "Subgrid_Y": (1, "--"),
-        "Subgrid_Match_Mode": (0, "--"),
-    },
-    "Spectroscopy": {
-        "Device_1_Start": (0.02, "Volt"),
-        "Device_1_End": (-0.02, "Volt"),
-        "Device_1_Points": (3, "--"),
-        "Enable_Device_1_Ramp_Reversal": (False, "--"),
-        "Device_2_Start": (0.0, "Meter"),
-        "Device_2_End": (0.0, "Meter"),
-        "Device_2_Points": (1, "--"),
-        "Enable_Device_2_Ramp_Reversal": (False, "--"),
-    },
-    "GapVoltageControl": {"Voltage": (-0.05, "Volt")},
-    "Regulator": {"Setpoint_1": (1e-10, "Ampere")},
-}
-
-
-def mtrx_files(channels, name="default_someone_0001", run="1_1", location=None, **changes) -> dict:
-    """Return {file name: bytes} of a MATRIX run: the parameters, and counts of each channel.
-
-    `channels` is {name: (unit, factor, counts in the order of the scan)}; `changes` of parameters
-    are given as XYScanner__Points=3. One count is 1 / factor units.
-    """
-    parameters = {element: dict(entries) for element, entries in MATRIX_PARAMETERS.items()}
-    for key, value in changes.items():
-        element, entry = key.split("__")
-        parameters[element][entry] = (value, parameters[element][entry][1])
-    raw = bytes(4) + struct.pack("<I", len(parameters))
-    for element, entries in parameters.items():
-        raw += _mtrx_text(element) + struct.pack("<I", len(entries))
-        for entry, (value, unit) in entries.items():
-            raw += _mtrx_text(entry) + _mtrx_text(unit) + bytes(4) + _mtrx_value(value)
-    content = b"ONTMATRX0101" + _mtrx_block("EEPA", raw)
-
-    table = bytes(8) + struct.pack("<2I", 0, len(channels))
-    for index, (channel, (unit, _, _)) in enumerate(channels.items()):
-        table += bytes(4) + struct.pack("<I", index) + bytes(8)
-        table += _mtrx_text(channel) + _mtrx_text(unit)
-    table += struct.pack("<I", len(channels))
-    for index in range(len(channels)):
-        table += struct.pack("<Q", index + 1) + bytes(4) + struct.pack("<I", index)
-        table += _mtrx_text("device")
-    transfer = b""
-    for index, (unit, factor, _) in enumerate(channels.values()):
-        transfer += bytes(4) + struct.pack("<I", index) + _mtrx_text("TFF_Linear1D")
-        transfer += _mtrx_text(unit) + struct.pack("<I", 2)
-        for key, value in (("Factor", float(factor)), ("Offset", 0.0)):
-            transfer += _mtrx_text(key) + _mtrx_value(value)
-    blocks = _mtrx_block("DICT", table, False) + _mtrx_block("XFER", transfer, False)
-    content += _mtrx_block("CCSY", bytes(4) + blocks)
-    if location is not None:
-        mark = f"MTRX$STS_LOCATION-{location}%%0-0-0-0%%"
-        content += _mtrx_block("MARK", _mtrx_text(mark))
-    files = {}
-    for channel, (_, _, counts) in channels.items():
-        values = np.asarray(counts, dtype="<i4").ravel()
-        file = f"{name}--{run}.{channel}_mtrx"
-        content += _mtrx_block("BREF", bytes(4) + _mtrx_text(file))
-        blocks = _mtrx_block(
-            "DESC", bytes(20) + struct.pack("<2i", values.size, values.size), False
-        )
-        blocks += _mtrx_block("DATA", values.tobytes(), False)
-        # Bytes 8 to 16 of a timed block are the seconds since 1970.
-        files[file] = (
-            b"ONTMATRX0101TLKB"
-            + struct.pack("<IQ", len(blocks) + 4, 1_600_000_000)
-            + bytes(4)
-            + blocks
-        )
-    return {f"{name}_0001.mtrx": content, **files}
-
-
 def zarr_zip_bytes(dataset: xr.Dataset, folder: Path) -> bytes:
     """Write a dataset as a Zarr store in one .zip."""
     store = folder / "store.zarr"
@@ -458,73 +350,3 @@ def csv_bytes(values) -> bytes:
     size = len(upward)
     rows = [[size, 1], np.arange(size) * 10.0, np.zeros(size**2), [*upward.T.ravel(), 5, 5]]
     return "".join(",".join(f"{float(v):.9g}" for v in row) + "\n" for row in rows).encode()
-
-
-class Example(NamedTuple):
-    """A good file of one format: its name, its content, and the files beside it."""
-
-    name: str
-    content: bytes
-    beside: dict
-
-
-def examples(folder: Path) -> dict[str, Example]:
-    """Return a good file of each format, by its suffix; maps have a marked top left corner."""
-    top = picture()
-    square = np.pad(top, ((0, 2), (0, 0)), mode="edge")
-    upward = np.stack([top[::-1]] * 3)
-    curves = np.moveaxis(upward[None] * [[[[1]]], [[[2]]]] * 1e-12, (0, 1), (2, 3))
-    x_nm, y_nm = np.arange(NX), 2.0 * np.arange(NY)
-    axes = {"bias_mV": [-5.0, 0.0, 5.0], "x_nm": x_nm, "y_nm": y_nm}
-    didv = make_map(upward, units="nS", **axes)
-    stored = xr.Dataset({"didv": didv})
-    nc, picture_file, array = folder / "good.nc", io.BytesIO(), io.BytesIO()
-    stored.to_netcdf(nc, engine="h5netcdf")
-    tifffile.imwrite(picture_file, top, imagej=True, resolution=(1, 1), metadata={"unit": "nm"})
-    np.save(array, top[::-1])
-    table = np.column_stack([np.linspace(0.02, -0.01, 4), *np.ones((2, 4))])
-    counts = np.column_stack([np.arange(4), table[:, 0] * 1e3, *np.ones((3, 4))])
-    right, down = np.meshgrid(1e-9 * np.arange(NX), -2e-9 * np.arange(NY))
-    spectra = {
-        "values": np.repeat(top.reshape(-1, 1).astype(int), 3, axis=1),
-        "line": True,
-        "scale": (-0.005, 1.0, 1e-12),
-        "grid": (NX, NY),
-        "positions": np.column_stack([right.ravel(), down.ravel()]),
-    }
-    volume = np.repeat(top[::-1].astype(int).reshape(-1, 1), 3, axis=1)
-    matrix = mtrx_files(
-        {"I(V)": ("Ampere", 1e12, volume)}, XYScanner__X_Retrace=False, XYScanner__Y_Retrace=False
-    )
-    (parameters, described), (result, values) = matrix.items()
-    contents = {
-        ".sxm": sxm_bytes([top, top[:, ::-1]] * 2),
-        ".3ds": grid_bytes(curves, channels="Current (A);LI Demod 1 X (A)"),
-        ".nanonis.dat": dat_bytes(table),
-        ".dat": createc_bytes([top, top]),
-        ".vert": vert_bytes(counts),
-        ".sm4": sm4_bytes([sm4_page(top[:, ::-1]), sm4_page(2 * top[:, ::-1], "Current")]),
-        ".grid.sm4": sm4_bytes([sm4_page(**spectra)]),
-        ".ibw": ibw_bytes(top[::-1].T),
-        ".pxp": pxp_bytes(ibw_bytes(top[::-1].T), ibw_bytes(2 * top[::-1].T)),
-        ".gwy": gwy_bytes(("Z", top, "m"), ("LIX", 2 * top, "A")),
-        ".stp": stp_bytes(top),
-        ".xyz": xyz_bytes(top),
-        ".nxs": nexus_bytes(top[::-1], [("y", y_nm, "nm"), ("x", x_nm, "nm")]),
-        ".h5": hdf5_bytes(
-            map=upward, bias_mV=axes["bias_mV"], x_nm=axes["x_nm"], y_nm=axes["y_nm"]
-        ),
-        ".mat": mat_bytes(T={"map": top}, kind=[1.0]),
-        ".v6.mat": mat_bytes("6", T={"map": top}, kind=[1.0]),
-        ".v73.mat": mat_bytes("7.3", T={"map": top}),
-        ".npz": npz_bytes(values=upward, **axes),
-        ".npy": array.getvalue(),
-        ".nc": nc.read_bytes(),
-        ".zarr.zip": zarr_zip_bytes(stored, folder),
-        ".tif": picture_file.getvalue(),
-        ".gsf": gsf_bytes(top, "XReal = 7e-9\nYReal = 5e-9\n"),
-        ".csv": csv_bytes(square),
-    }
-    found = {suffix: Example(f"map{suffix}", content, {}) for suffix, content in contents.items()}
-    found["_mtrx"] = Example(result, values, {parameters: described})
-    return found

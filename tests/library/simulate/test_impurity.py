@@ -7,17 +7,9 @@ from qpi_kernel.simulate.impurity import (
     Impurity,
     density_change,
     gaussian_impurity,
-    impurity_green,
     impurity_kernel,
 )
 from qpi_kernel.simulate.spin import exchange, rashba_coupling, spin_tip, with_spin
-from qpi_kernel.simulate.superconductor import (
-    bond_pair_impurity,
-    d_wave,
-    nambu,
-    pair_impurity,
-    s_wave,
-)
 from qpi_kernel.simulate.tight_binding import (
     Hopping,
     TightBinding,
@@ -25,7 +17,7 @@ from qpi_kernel.simulate.tight_binding import (
     square_lattice,
     triangular_lattice,
 )
-from qpi_kernel.simulate.tmatrix import lattice_kernel, t_matrix
+from qpi_kernel.simulate.tmatrix import lattice_kernel
 
 SQUARE = square_lattice(1.0, -1.0, 0.3, -0.1)
 TRIANGULAR = triangular_lattice(1.0, -1.0, 0.2)
@@ -33,89 +25,6 @@ HONEYCOMB = honeycomb_lattice(1.0, -1.0, 0.3)
 RASHBA = with_spin(SQUARE, rashba_coupling(0.25))
 
 BOND = np.array([[0.4, 0.7 - 0.2j], [0.7 + 0.2j, -1.1]])
-CASES = {
-    "one site": (SQUARE, Impurity(((0, 0, 0),), [[1.7]])),
-    "bond": (SQUARE, Impurity(((0, 0, 0), (1, 0, 0)), BOND)),
-    "three sites in three cells": (
-        TRIANGULAR,
-        Impurity(((0, 0, 0), (2, -1, 0), (-1, 3, 0)), np.diag([1.0, -2.0, 0.5])),
-    ),
-    "vacancy on B of another cell": (HONEYCOMB, Impurity(((1, 2, 1),), [[1e4]])),
-    "singular, both sublattices": (
-        HONEYCOMB,
-        Impurity(((0, 0, 0), (0, 0, 1), (0, -1, 1)), np.ones((3, 3))),
-    ),
-    "touched but not changed": (HONEYCOMB, Impurity(((0, 0, 0), (0, 0, 1)), np.zeros((2, 2)))),
-    "magnetic": (RASHBA, Impurity(((0, 0, 0), (0, 0, 1)), exchange(0.8, (1.0, 0.5, -0.3)))),
-    "antiferromagnetic pair": (
-        RASHBA,
-        Impurity(
-            ((0, 0, 0), (0, 0, 1), (1, 1, 0), (1, 1, 1)),
-            np.kron(np.diag([1, -1]), exchange(0.8, (0, 0, 1))),
-        ),
-    ),
-    "smooth charge": (TRIANGULAR, gaussian_impurity(TRIANGULAR, 0.9, 0.5)),
-    "pair": (nambu(SQUARE, s_wave(0.4)), pair_impurity(0.7)),
-    "pair on bonds": (nambu(SQUARE, d_wave(0.4)), bond_pair_impurity(0.6)),
-}
-BOTH = pytest.mark.parametrize(("model", "impurity"), CASES.values(), ids=CASES)
-
-
-def as_matrix(green):
-    """G between all orbitals of the torus: G[(R, m), (R', n)] = G_mn(R - R')."""
-    cells, n = len(green), green.shape[-1]
-    i, j, m = (axis.ravel() for axis in np.indices((cells, cells, n)))
-    return green[(i[:, None] - i) % cells, (j[:, None] - j) % cells, m[:, None], m[None, :]]
-
-
-def rows_of(impurity, cells, n):
-    return [(i % cells * cells + j % cells) * n + m for i, j, m in impurity.sites]
-
-
-@BOTH
-@pytest.mark.parametrize("energy", [-1.1, 0.4])
-def test_the_t_matrix_equals_direct_inversion_of_a_torus(model, impurity, energy):
-    cells = 6
-    green = torus_green(model, energy, 0.1, cells)
-    bare = as_matrix(green)
-    rows = rows_of(impurity, cells, model.orbital_count)
-    full = np.linalg.inv(bare)
-    full[np.ix_(rows, rows)] -= impurity.potential_eV
-    exact = np.linalg.inv(full)
-    scattering = t_matrix(impurity_green(green, impurity), impurity.potential_eV)
-    from_t = bare + bare[:, rows] @ scattering @ bare[rows, :]
-    np.testing.assert_allclose(from_t, exact, atol=1e-9)
-    density = -np.diagonal(exact - bare).imag / np.pi
-    np.testing.assert_allclose(density_change(green, impurity).ravel(), density, atol=1e-9)
-
-
-@BOTH
-def test_the_torus_is_that_of_the_hamiltonian(model, impurity):
-    # G (E - H) = 1 with H built from the hoppings, cell by cell.
-    cells, n = 6, model.orbital_count
-    hamiltonian = np.zeros((cells, cells, n, n), complex)
-    for hop in model.hoppings:
-        i, j = hop.cell
-        hamiltonian[i % cells, j % cells, hop.to, hop.start] += hop.amplitude_eV
-        if hop.cell != (0, 0) or hop.to != hop.start:
-            hamiltonian[-i % cells, -j % cells, hop.start, hop.to] += np.conj(hop.amplitude_eV)
-    whole = (0.3 + 0.2j) * np.eye(cells**2 * n) - as_matrix(hamiltonian)
-    green = as_matrix(torus_green(model, 0.3, 0.2, cells))
-    np.testing.assert_allclose(green @ whole, np.eye(cells**2 * n), atol=1e-10)
-
-
-@BOTH
-def test_added_states_obey_the_friedel_sum_rule(model, impurity):
-    energy, eta, cells, step = -0.6, 0.3, 12, 1e-4
-
-    def log_determinant(at):
-        green = impurity_green(torus_green(model, at, eta, cells), impurity)
-        sign, size = np.linalg.slogdet(np.eye(len(green)) - green @ impurity.potential_eV)
-        return size + 1j * np.angle(sign)
-
-    added = density_change(torus_green(model, energy, eta, cells), impurity).sum()
-    slope = (log_determinant(energy + step) - log_determinant(energy - step)).imag / (2 * step)
-    assert added == pytest.approx(-slope / np.pi, abs=1e-7)
 
 
 def axis_of(pixels=12, step=0.31):

@@ -200,3 +200,32 @@ def test_without_a_mesh_no_image_reaches_the_window():
     scale = np.abs(far).max()
     assert np.abs(near - far).max() < 2e-3 * scale
     assert np.abs(images - far).max() > 5e-3 * scale
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_lattice_obeys_causality_and_the_optical_theorem(name):
+    model = MODELS[name]
+    for energy in (-2.0, -0.4, 0.7):
+        green = local_green(model, energy, 0.1, 64)
+        assert np.linalg.eigvalsh((green - green.conj().T) / 2j).max() < 0, "retarded"
+        potential = np.zeros_like(green)
+        potential[0, 0] = 1.7
+        scattering = t_matrix(green, potential)
+        lost = (scattering - scattering.conj().T) / 2j
+        carried = scattering.conj().T @ ((green - green.conj().T) / 2j) @ scattering
+        np.testing.assert_allclose(lost, carried, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_kernel_of_a_lattice_is_odd_in_a_weak_potential(name):
+    axis = 0.3 * np.arange(-10, 11)
+
+    def kernel(potential):
+        return lattice_kernel(
+            MODELS[name], axis, axis, -0.8, potential_eV=potential, broadening_eV=0.3,
+            wannier_nm=0.4, mesh=48,
+        )  # fmt: skip
+
+    weak = kernel(1e-4)
+    np.testing.assert_allclose(kernel(-1e-4), -weak, atol=1e-3 * np.abs(weak).max())
+    np.testing.assert_allclose(kernel(2e-4), 2 * weak, atol=1e-3 * np.abs(weak).max())

@@ -108,3 +108,15 @@ def test_held_out_families_are_never_trained_on():
     assert set(HELD_OUT) | set(TRAINED) == set(FAMILIES)
     assert len(TRAINED) >= 27
     assert len(HELD_OUT) >= 5
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_kernels_of_a_family_end_within_their_window(family):
+    # Ripples reach beyond the core, and what reaches the rim of the window is less than the core.
+    for seed in range(5):
+        kernel = draw_kernel(family, np.random.default_rng(seed), 96).astype(float)
+        rows, columns = np.mgrid[:96, :96] - 48
+        distance = np.hypot(rows, columns)
+        ripples, rim = kernel[distance > 4], kernel[(distance > 44) & (distance < 48)]
+        assert ripples.std() > 0
+        assert np.sqrt(np.mean(rim**2)) < np.sqrt(np.mean(kernel[distance < 6] ** 2))
