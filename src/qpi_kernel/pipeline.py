@@ -1,4 +1,4 @@
-"""The stages in order: read, select, prepare, crop, extract, assess."""
+"""The stages in order: read, select, prepare, crop, extract, assess; and what a recipe says."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,12 +21,11 @@ from qpi_kernel.learn.model import load_model
 from qpi_kernel.locate import locate_scatterers
 from qpi_kernel.maps import crop, nearest_bias
 from qpi_kernel.preprocess import Companions, PrepareSettings, prepare
-from qpi_kernel.progress import Progress, Steps, drain, scaled
-from qpi_kernel.read import read_file, select_didv, select_topography, sha256_of
+from qpi_kernel.progress import Progress, Steps, drained, scaled
+from qpi_kernel.read import read_file, select_didv, select_topography
 from qpi_kernel.read.companions import select_backward, select_current
-from qpi_kernel.read.zarr_store import description
 from qpi_kernel.scatterers import Scatterers, load_scatterers
-from qpi_kernel.settings import from_dict, settings, to_dict
+from qpi_kernel.settings import settings, to_dict
 
 # A grid of many channels may be several times as large as the one that is used.
 LARGE_BYTES = 2**27
@@ -93,16 +92,6 @@ class PipelineResult:
     recipe: Mapping[str, Any]
 
 
-def run(
-    path: Path | str,
-    settings: PipelineSettings | None = None,
-    *,
-    scatterers: Scatterers | None = None,
-) -> PipelineResult:
-    """Extract the kernel of one file, from its bytes to the verdict; see `iter_run`."""
-    return drain(iter_run(path, settings, scatterers=scatterers))
-
-
 def iter_run(
     path: Path | str,
     settings: PipelineSettings | None = None,
@@ -149,6 +138,9 @@ def iter_run(
     }
     yield Progress(1.0, "done")
     return PipelineResult(extraction, assessment, recipe)
+
+
+run = drained(iter_run)
 
 
 def iter_prepare(
@@ -256,93 +248,28 @@ def plan(
         # Folders of the user's machine are nobody's business; the positions themselves are kept.
         "settings": to_dict(settings) | {"scatterers_file": None},
         "scatterers": given,
-        "model": _model(settings, scatterers),
+        "model": model_of(settings, scatterers),
         "device": settings.device,
         "seed": settings.seed,
     }
 
 
-def _model(settings: PipelineSettings, scatterers: Scatterers | None) -> dict[str, str] | None:
-    """Return the model that a run uses, for the kernel or to find the scatterers in the map."""
+def model_of(settings: PipelineSettings, scatterers: Scatterers | None) -> dict[str, str] | None:
+    """Return name and sha256 of the model that a run uses; None if it needs none.
+
+    It may be needed for the kernel, or to find the scatterers in the map.
+
+    Raises
+    ------
+    QpiError
+        If the model cannot be loaded.
+    """
     method = settings.extract.method
     searched = scatterers is None and settings.find_in == "map"
     if method != "aligned" and (method == "sbd" or not searched):
         return None
     model = load_model(settings.extract.model, str(choose_device(settings.device)))
     return {"name": str(model.card["name"]), "sha256": model.sha256}
-
-
-def settings_of(recipe: Mapping[str, Any]) -> tuple[PipelineSettings, Scatterers | None]:
-    """Return the settings and the given positions that a recipe holds.
-
-    Raises
-    ------
-    QpiError
-        If the recipe holds no settings, or wrong ones.
-    """
-    values = recipe.get("settings")
-    if not isinstance(values, Mapping):
-        raise QpiError("the recipe holds no settings: is it a recipe.json of an exported result?")
-    points = recipe.get("scatterers")
-    if points is None:
-        return from_dict(PipelineSettings, values), None
-    if not isinstance(points, Mapping) or not {"xy_nm", "weight", "species"} <= set(points):
-        raise QpiError("the scatterers of the recipe need xy_nm, weight and species")
-    given = Scatterers(points["xy_nm"], points["weight"], points["species"])
-    return from_dict(PipelineSettings, values), given
-
-
-def check_model(recipe: Mapping[str, Any]) -> None:
-    """Make sure that the model that a recipe was made with is the one here.
-
-    Raises
-    ------
-    QpiError
-        If it is another one, or cannot be loaded.
-    """
-    before, here = recipe.get("model"), _model(*settings_of(recipe))
-    if not isinstance(before, Mapping) or here is None or before.get("sha256") == here["sha256"]:
-        return
-    raise QpiError(
-        f"the recipe was made with the model {before.get('name')}"
-        f" (sha256 {str(before.get('sha256'))[:8]}), here is {here['name']}"
-        f" ({here['sha256'][:8]}); to use it all the same add --anyway"
-    )
-
-
-def find_input(recipe: Mapping[str, Any], path: Path, *, anyway: bool = False) -> Path:
-    """Find the measurement of a recipe, and make sure that it is the same one.
-
-    Parameters
-    ----------
-    recipe : mapping
-        A recipe.
-    path : Path
-        Its file. The input is looked for at the path kept in the recipe, relative to this folder,
-        then in this folder, then in the current one.
-    anyway : bool
-        Take a file of that name whatever it holds.
-
-    Raises
-    ------
-    QpiError
-        If it is not found, or has another sha256.
-    """
-    entry = recipe.get("input")
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("file"), str):
-        raise QpiError(f"{path}: the recipe names no input file; give one with --file")
-    name = str(entry["file"])
-    places = (path.parent / str(entry.get("path", name)), path.parent / name, Path(name))
-    for place in places:
-        # Not what never ends, such as a device or a disk.
-        if place.is_file() or (place.is_dir() and description(place)):
-            if anyway or sha256_of(place) == entry.get("sha256"):
-                return place
-            raise QpiError(
-                f"{place}: not the file of the recipe (its sha256 differs);"
-                " to use it all the same give it with --file, or add --anyway"
-            )
-    raise QpiError(f"{path}: its input {name} was not found; say where with --file")
 
 
 def _at_bias(didv: xr.DataArray, settings: PipelineSettings, name: str) -> xr.DataArray:

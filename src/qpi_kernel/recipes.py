@@ -1,19 +1,20 @@
-"""Recipes as files: written with a result, read again, told apart, compared in words."""
+"""Recipes as files: written with a result, read again, held against what is here now."""
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from qpi_kernel.errors import QpiError
 from qpi_kernel.export import export_result
 from qpi_kernel.export.plain_values import to_json
-from qpi_kernel.pipeline import PipelineResult, PipelineSettings, settings_of
-from qpi_kernel.settings import load
+from qpi_kernel.pipeline import PipelineResult, PipelineSettings, model_of
+from qpi_kernel.read import sha256_of
+from qpi_kernel.read.zarr_store import description
+from qpi_kernel.scatterers import Scatterers
+from qpi_kernel.settings import from_dict, load
 
 # The positions of a million scatterers fit.
 LARGEST_BYTES = 2**26
@@ -89,103 +90,96 @@ def load_settings(path: Path) -> PipelineSettings:
     return load(PipelineSettings, path)
 
 
+def settings_of(recipe: Mapping[str, Any]) -> tuple[PipelineSettings, Scatterers | None]:
+    """Return the settings and the given positions that a recipe holds.
+
+    Raises
+    ------
+    QpiError
+        If the recipe holds no settings, or wrong ones.
+    """
+    values = recipe.get("settings")
+    if not isinstance(values, Mapping):
+        raise QpiError("the recipe holds no settings: is it a recipe.json of an exported result?")
+    points = recipe.get("scatterers")
+    if points is None:
+        return from_dict(PipelineSettings, values), None
+    if not isinstance(points, Mapping) or not {"xy_nm", "weight", "species"} <= set(points):
+        raise QpiError("the scatterers of the recipe need xy_nm, weight and species")
+    given = Scatterers(points["xy_nm"], points["weight"], points["species"])
+    return from_dict(PipelineSettings, values), given
+
+
+def check_model(recipe: Mapping[str, Any]) -> None:
+    """Make sure that the model that a recipe was made with is the one here.
+
+    Raises
+    ------
+    QpiError
+        If it is another one, or cannot be loaded.
+    """
+    before, here = recipe.get("model"), model_of(*settings_of(recipe))
+    if not isinstance(before, Mapping) or here is None or before.get("sha256") == here["sha256"]:
+        return
+    raise QpiError(
+        f"the recipe was made with the model {before.get('name')}"
+        f" (sha256 {str(before.get('sha256'))[:8]}), here is {here['name']}"
+        f" ({here['sha256'][:8]}); to use it all the same add --anyway"
+    )
+
+
+def find_input(recipe: Mapping[str, Any], path: Path, *, anyway: bool = False) -> Path:
+    """Find the measurement of a recipe, and make sure that it is the same one.
+
+    Parameters
+    ----------
+    recipe : mapping
+        A recipe.
+    path : Path
+        Its file. The input is looked for at the path kept in the recipe, relative to this folder,
+        then in this folder, then in the current one.
+    anyway : bool
+        Take a file of that name whatever it holds.
+
+    Raises
+    ------
+    QpiError
+        If it is not found, or has another sha256.
+    """
+    measured = recipe.get("input")
+    if not isinstance(measured, Mapping) or not isinstance(measured.get("file"), str):
+        raise QpiError(f"{path}: the recipe names no input file; give one with --file")
+    name = str(measured["file"])
+    places = (path.parent / str(measured.get("path", name)), path.parent / name, Path(name))
+    for place in places:
+        # Not what never ends, such as a device or a disk.
+        if place.is_file() or (place.is_dir() and description(place)):
+            if anyway or sha256_of(place) == measured.get("sha256"):
+                return place
+            raise QpiError(
+                f"{place}: not the file of the recipe (its sha256 differs);"
+                " to use it all the same give it with --file, or add --anyway"
+            )
+    raise QpiError(f"{path}: its input {name} was not found; say where with --file")
+
+
 def identity(recipe: Mapping[str, Any]) -> str:
     """Return one sha256 over what determines a result: bytes, settings, positions and model.
 
     Names, places and the version of the library do not count.
     """
     facts = (
-        _entry(recipe, "input", "sha256"),
+        entry(recipe, "input", "sha256"),
         recipe.get("settings"),
         recipe.get("scatterers"),
-        _entry(recipe, "model", "sha256"),
+        entry(recipe, "model", "sha256"),
     )
     # Through JSON, so that a recipe and its copy on disk agree.
     plain = json.dumps(json.loads(to_json(facts)), sort_keys=True)
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
-    """Return what differs between two recipes, one sentence each; none if results must agree.
-
-    Examples
-    --------
-    >>> differences({"settings": {"bias_mV": -20.0}}, {"settings": {"bias_mV": 5.0}})
-    ['bias_mV: -20.0 in the first, 5.0 in the second']
-    """
-    return [
-        *_of_files(first, second, "input", "file", "measurement"),
-        *_of_settings(first, second),
-        *_of_scatterers(first.get("scatterers"), second.get("scatterers")),
-        *_of_files(first, second, "model", "name", "model"),
-        *(
-            _sentence(words, a, b)
-            for words, *path in (
-                ("version of qpi-kernel", "version"),
-                ("computed on", "provenance", "device"),
-                ("width of the kernel [nm]", "provenance", "window_nm"),
-            )
-            if (a := _entry(first, *path)) != (b := _entry(second, *path))
-        ),
-    ]
-
-
-def _of_files(
-    first: Mapping[str, Any], second: Mapping[str, Any], key: str, name: str, words: str
-) -> list[str]:
-    names = [_entry(recipe, key, name) for recipe in (first, second)]
-    hashes = [str(_entry(recipe, key, "sha256"))[:12] for recipe in (first, second)]
-    if hashes[0] == hashes[1]:
-        if names[0] == names[1]:
-            return []
-        return [f"the same {words} under two names: {names[0]} and {names[1]}"]
-    told = [
-        f"{a} (sha256 {b}...)" if a is not None else "none"
-        for a, b in zip(names, hashes, strict=True)
-    ]
-    return [_sentence(words, *told)]
-
-
-def _of_settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str]:
-    a, b = (dict(_leaves(recipe.get("settings"))) for recipe in (first, second))
-    for name in sorted(a.keys() | b.keys()):
-        if a.get(name) != b.get(name):
-            yield _sentence(name, a.get(name), b.get(name))
-
-
-def _of_scatterers(first: Any, second: Any) -> list[str]:
-    if first == second:
-        return []
-    if not isinstance(first, Mapping) or not isinstance(second, Mapping):
-        counts = [
-            f"{len(points['xy_nm'])} given positions" if isinstance(points, Mapping) else "found"
-            for points in (first, second)
-        ]
-        return [_sentence("scatterers", *counts)]
-    a, b = (np.asarray(points["xy_nm"], float).reshape(-1, 2) for points in (first, second))
-    if len(a) != len(b):
-        return [_sentence("scatterers", f"{len(a)} given positions", f"{len(b)} given positions")]
-    if a.size and (moved := np.hypot(*(a - b).T).max()) > 0:
-        return [f"scatterers: the {len(a)} given positions differ by up to {moved:.3g} nm"]
-    return ["scatterers: the same positions, of other weight or species"]
-
-
-def _sentence(what: str, first: Any, second: Any) -> str:
-    told = ["not set" if value is None else value for value in (first, second)]
-    return f"{what}: {told[0]} in the first, {told[1]} in the second"
-
-
-def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the dotted name and the value of every setting."""
-    if isinstance(settings, Mapping):
-        for name, value in settings.items():
-            if isinstance(value, Mapping):
-                yield from _leaves(value, f"{prefix}{name}.")
-            else:
-                yield f"{prefix}{name}", value
-
-
-def _entry(recipe: Mapping[str, Any], *path: str) -> Any:
+def entry(recipe: Mapping[str, Any], *path: str) -> Any:
     """Return what stands at the end of a path of keys, None if there is no such path."""
     value: Any = recipe
     for key in path:

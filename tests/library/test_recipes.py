@@ -10,8 +10,16 @@ from qpi_kernel.cli import main
 from qpi_kernel.errors import QpiError
 from qpi_kernel.export.plain_values import to_json
 from qpi_kernel.learn.model import SHIPPED
-from qpi_kernel.pipeline import PipelineSettings, check_model, find_input, plan, settings_of
-from qpi_kernel.recipes import differences, identity, load_recipe, load_settings
+from qpi_kernel.pipeline import PipelineSettings, plan
+from qpi_kernel.recipe_differences import differences
+from qpi_kernel.recipes import (
+    check_model,
+    find_input,
+    identity,
+    load_recipe,
+    load_settings,
+    settings_of,
+)
 from qpi_kernel.settings import from_dict, save, to_dict
 
 needs_model = pytest.mark.skipif(not SHIPPED.is_file(), reason="no trained model in this checkout")

@@ -24,9 +24,9 @@ from qpi_kernel.batch import _extract, _folder_name
 from qpi_kernel.cli import main
 from qpi_kernel.errors import QpiError
 from qpi_kernel.learn.model import SHIPPED, load_model
-from qpi_kernel.pipeline import PipelineSettings, find_input, settings_of
+from qpi_kernel.pipeline import PipelineSettings
 from qpi_kernel.read.recording import HARMLESS_BYTES
-from qpi_kernel.recipes import load_recipe
+from qpi_kernel.recipes import find_input, load_recipe, settings_of
 from qpi_kernel.settings import from_dict, load
 
 ROOT = Path(__file__).parents[2]

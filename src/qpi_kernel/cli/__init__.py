@@ -67,8 +67,7 @@ def run(
     anyway
         Use a measurement or a model that has changed since.
     """
-    from qpi_kernel.pipeline import check_model, find_input, settings_of
-    from qpi_kernel.recipes import load_recipe
+    from qpi_kernel.recipes import check_model, find_input, load_recipe, settings_of
 
     content = load_recipe(recipe)
     settings, scatterers = settings_of(content)

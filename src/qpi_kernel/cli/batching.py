@@ -57,7 +57,8 @@ def diff(first: Path, second: Path, /) -> None:
     first, second
         The recipe.json of two results.
     """
-    from qpi_kernel.recipes import differences, load_recipe
+    from qpi_kernel.recipe_differences import differences
+    from qpi_kernel.recipes import load_recipe
 
     found = differences(load_recipe(first), load_recipe(second))
     for sentence in found or ["no difference: both give the same result"]:
