@@ -7,7 +7,7 @@ from torch import Tensor
 
 from qpi_kernel.learn.networks import Aligner, KernelVAE
 from qpi_kernel.learn.radial import BINS, gather
-from qpi_kernel.learn.scenes import draw_scene
+from qpi_kernel.learn.scenes import draw_maps, draw_scene
 from qpi_kernel.learn.statistics import WINDOW
 from qpi_kernel.progress import Progress, Steps
 
@@ -28,7 +28,8 @@ def iter_calibrate(
     """
     powers, shares = [], []
     for batch in range(batches):
-        scene = draw_scene(bank, np.random.default_rng([seed, batch]), 32)
+        rng = np.random.default_rng([seed, batch])
+        scene = draw_scene(draw_maps(bank, rng, 32), rng)
         with torch.inference_mode():
             mean, _ = aligner(scene.statistics.images, scene.statistics.scalars)
             error = vae.decoder(mean) - scene.target

@@ -137,33 +137,20 @@ def draw_maps(
     return Maps(ripples, _levelled(noisy, mask), mask, added, sigma, ratio)
 
 
-def draw_scene(
-    bank: npt.NDArray[np.float16],
-    rng: np.random.Generator,
-    batch: int,
-    *,
-    snr: tuple[float, float] = (0.2, 50.0),
-    scatterers: tuple[float, float] = (2.0, 100.0),
-    jitter_px: float = 0.4,
-    multiple: float = 0.2,
-    nuisance: float = 0.5,
-    device: torch.device | None = None,
-) -> Scene:
-    """Draw maps and what the aligner is told of them; see `draw_maps`.
+def draw_scene(maps: Maps, rng: np.random.Generator, jitter_px: float = 0.4) -> Scene:
+    """Draw what the aligner is told of maps.
 
     Parameters
     ----------
-    bank, rng, batch, snr, scatterers, multiple, nuisance
-        As in `draw_maps`.
+    maps : Maps
+        What `draw_maps` drew.
+    rng : numpy.random.Generator
     jitter_px : float
         Largest rms error of the positions that the extraction is told.
     """
-    maps = draw_maps(
-        bank, rng, batch, snr=snr, scatterers=scatterers, multiple=multiple, nuisance=nuisance,
-        device=device,
-    )  # fmt: skip
     kernels, places, weights = maps.ripples.kernels, maps.ripples.places, maps.ripples.weights
-    (height, width), most = maps.field.shape[-2:], weights.shape[1]
+    (batch, height, width), most = maps.field.shape, weights.shape[1]
+    device = maps.field.device
     narrow = Geometry(height, width, WINDOW)
     known_outside = torch.as_tensor(rng.random((batch, 1)) < 0.5)
     inside = ((places > 0) & (places < torch.tensor([height, width]))).all(-1)

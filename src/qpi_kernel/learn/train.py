@@ -20,7 +20,7 @@ from qpi_kernel.learn.model import load_networks
 from qpi_kernel.learn.networks import Aligner, KernelVAE
 from qpi_kernel.learn.recipe import TrainSettings
 from qpi_kernel.learn.ripples import pick_kernels
-from qpi_kernel.learn.scenes import draw_maps, draw_scene, weighted_kernels
+from qpi_kernel.learn.scenes import Maps, draw_maps, draw_scene, weighted_kernels
 from qpi_kernel.learn.statistics import CHANNELS, SCALARS, WINDOW
 from qpi_kernel.progress import Progress, Steps
 
@@ -106,14 +106,7 @@ def iter_train_aligner(
     def loss(rng: np.random.Generator, model: nn.Module) -> tuple[Tensor, str]:
         # Normal equations need float32, whatever the networks get along with.
         with torch.autocast(device.type, enabled=False):
-            scene = draw_scene(
-                bank,
-                rng,
-                max(1, recipe.batch // replicas.count()),
-                multiple=recipe.multiple_scattering,
-                nuisance=recipe.nuisance,
-                device=device,
-            )
+            scene = draw_scene(_draw_maps(recipe, bank, rng, recipe.batch, device), rng)
         with torch.no_grad():
             true_mean, true_log_variance = vae.encoder(scene.target[:, None])
         mean, log_variance = model(scene.statistics.images, scene.statistics.scalars)
@@ -137,21 +130,35 @@ def iter_train_finder(
 
     def loss(rng: np.random.Generator, model: nn.Module) -> tuple[Tensor, str]:
         with torch.autocast(device.type, enabled=False):
-            maps = draw_maps(
-                bank,
-                rng,
-                max(1, recipe.batch // 2 // replicas.count()),
-                snr=FINDER_SNR,
-                scatterers=FINDER_SCATTERERS,
-                multiple=recipe.multiple_scattering,
-                nuisance=recipe.nuisance,
-                device=device,
-            )
+            maps = _draw_maps(
+                recipe, bank, rng, recipe.batch // 2, device,
+                snr=FINDER_SNR, scatterers=FINDER_SCATTERERS,
+            )  # fmt: skip
         value = finder_loss(model(finder_input(maps.field, maps.mask)), maps.ripples, maps.mask)
         return value, f"loss {float(value.detach()):.3f} per scatterer"
 
     yield from _iter_train("finder", 2, recipe.finder_steps, finder, loss, recipe, folder)
     return finder.eval()
+
+
+def _draw_maps(
+    recipe: TrainSettings,
+    bank: npt.NDArray[np.float16],
+    rng: np.random.Generator,
+    batch: int,
+    device: torch.device,
+    **ranges: tuple[float, float],
+) -> Maps:
+    """Draw this process's part of a batch, with what the recipe says of scans."""
+    return draw_maps(
+        bank,
+        rng,
+        max(1, batch // replicas.count()),
+        multiple=recipe.multiple_scattering,
+        nuisance=recipe.nuisance,
+        device=device,
+        **ranges,
+    )
 
 
 def _iter_train(

@@ -3,12 +3,13 @@ import pytest
 import torch
 
 from qpi_kernel.learn.ripples import pick_kernels
-from qpi_kernel.learn.scenes import draw_scene, weighted_kernels
+from qpi_kernel.learn.scenes import draw_maps, draw_scene, weighted_kernels
 from qpi_kernel.learn.statistics import CHANNELS, WINDOW
 
 
 def draw(bank, seed=1, **changes):
-    return draw_scene(bank, np.random.default_rng(seed), 4, **changes)
+    rng = np.random.default_rng(seed)
+    return draw_scene(draw_maps(bank, rng, 4, **changes), rng)
 
 
 def test_a_scene_is_complete_and_finite(bank):
