@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,6 +51,42 @@ def replacing(path: Path | str) -> Iterator[Path]:
         elif temporary.exists():
             temporary.unlink()
         raise
+
+
+@contextmanager
+def filling(folder: Path, seal: str | None = None) -> Iterator[Path]:
+    """Give a temporary folder to write files to, and move them to `folder` at the end, all or none.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there; files of these names are replaced. One process at a time fills it.
+    seal : str, optional
+        The file that goes first and comes last: while it is there, all files are of one time.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written.
+
+    Examples
+    --------
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with filling(folder) as temporary:
+    ...     _ = (temporary / "note.txt").write_text("done")
+    >>> [file.name for file in folder.iterdir()]
+    ['note.txt']
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder):
+        for left in folder.glob(".filling-*"):  # by a process that was killed
+            shutil.rmtree(left)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".filling-") as temporary:
+            yield Path(temporary)
+            if seal is not None:
+                (folder / seal).unlink(missing_ok=True)
+            for file in sorted(Path(temporary).iterdir(), key=lambda file: file.name == seal):
+                file.replace(folder / file.name)
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """Files are replaced whole or not at all."""
 
+from pathlib import Path
+
 import pytest
 
-from qpi_kernel.files import replacing
+from qpi_kernel.files import filling, replacing
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -47,3 +49,36 @@ def test_a_folder_takes_the_place_of_another_whole(tmp_path):
     with pytest.raises(RuntimeError):
         fail_half_way()
     assert [path.name for path in tmp_path.rglob("*")] == ["store", "new"]
+
+
+def test_a_folder_is_filled_whole_and_its_seal_comes_last(tmp_path, monkeypatch):
+    folder = tmp_path / "result"
+    moved = []
+    replace = Path.replace
+    monkeypatch.setattr(
+        Path, "replace", lambda file, to: (moved.append(file.name), replace(file, to))
+    )
+    for content in ("old", "new"):
+        with filling(folder, seal="a") as temporary:
+            for name in "bac":
+                (temporary / name).write_text(content)
+            (temporary / content).write_text("")
+            assert (folder / "a").exists() == (content == "new")
+    assert [name for name in moved if name in "abc"] == ["b", "c", "a"] * 2
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        **dict.fromkeys("abc", "new"), "old": "", "new": "",
+    }  # fmt: skip
+
+
+def test_a_folder_that_was_filled_half_stays_as_it_was(tmp_path):
+    (tmp_path / "a").write_text("old")
+    (tmp_path / ".filling-left").mkdir()
+
+    def fail_half_way():
+        with filling(tmp_path, seal="a") as temporary:
+            (temporary / "a").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]

@@ -1,7 +1,5 @@
 """Writing a result as a folder of files, all or none."""
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from qpi_kernel.export.plain_values import plain_attrs, to_json
 from qpi_kernel.export.stored import load_kernel, load_result
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.figures import result_figure
-from qpi_kernel.files import alone, reason_of
+from qpi_kernel.files import filling, reason_of
 from qpi_kernel.qspace import kernel_fft
 from qpi_kernel.scatterers import save_scatterers
 from qpi_kernel.settings import to_dict
@@ -89,28 +87,15 @@ def export_result(
         "numbers": dict(assessment.numbers) if assessment else {},
     }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with alone(folder):
-            for left in folder.glob(".export-*"):  # by a process that was killed
-                shutil.rmtree(left)
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as temporary:
-                _write_all(result, Path(temporary), assessment, judged, recipe)
-                written = _move_all(Path(temporary), folder)
+        with filling(folder, seal="recipe.json") as temporary:
+            _write_all(result, temporary, assessment, judged, recipe)
+            written = [folder / file.name for file in sorted(temporary.iterdir())]
     except OSError as error:
         raise ExportError(
             f"{folder}: the result cannot be written there ({reason_of(error)});"
             " choose a folder that you may write to"
         ) from None
     return written
-
-
-def _move_all(source: Path, folder: Path) -> list[Path]:
-    """Move the files to the folder; it has a recipe only while all files are of one result."""
-    recipe = folder / "recipe.json"
-    recipe.unlink(missing_ok=True)
-    others = sorted(file for file in source.iterdir() if file.name != recipe.name)
-    written = [file.replace(folder / file.name) for file in others]
-    return sorted([*written, (source / recipe.name).replace(recipe)])
 
 
 def _write_all(

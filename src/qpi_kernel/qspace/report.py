@@ -1,9 +1,9 @@
 """An analysis as a folder of files, all or none."""
 
-import tempfile
 from pathlib import Path
 
 from qpi_kernel.errors import QpiError
+from qpi_kernel.files import filling, reason_of
 from qpi_kernel.qspace.analysis import Analysis
 from qpi_kernel.qspace.plots import analysis_figure
 from qpi_kernel.qspace.profiles import save_profile
@@ -35,17 +35,15 @@ def write_analysis(
     """
     folder = Path(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".qspace-") as temporary:
-            inside = Path(temporary)
+        with filling(folder) as inside:
             save_profile(found.profile, inside / "curves.csv")
             found.dispersion.save(inside / "dispersion.csv")
             if found.fit is not None:
                 found.fit.save(inside / "fit.json")
             analysis_figure(found, bias_mV).savefig(inside / "qspace.png", dpi=150)
-            return [file.replace(folder / file.name) for file in sorted(inside.iterdir())]
+            return [folder / file.name for file in sorted(inside.iterdir())]
     except OSError as error:
         raise QpiError(
-            f"{folder}: the curves cannot be written there ({error.strerror or error});"
+            f"{folder}: the curves cannot be written there ({reason_of(error)});"
             " choose a folder that you may write to"
         ) from None
