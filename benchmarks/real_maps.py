@@ -3,8 +3,9 @@
     python benchmarks/real_maps.py DATA [--method aligned]
 
 DATA is the folder with cu111/ and fese/. Cu(111): a field, its repeat five hours later and the
-field beside it, each extracted on its own, scatterers found by the program. FeSe: the forward and
-the backward trace of one scan.
+field beside it, each extracted on its own, scatterers found by the program; beside them the disc of
+the published surface state, and what the atoms in the files, where they show, say of their lengths.
+FeSe: the forward and the backward trace of one scan.
 """
 
 import argparse
@@ -12,9 +13,15 @@ import itertools
 import time
 from pathlib import Path
 
+import numpy as np
+import xarray as xr
+
 import qpi_kernel as qk
+from qpi_kernel.simulate import MATERIALS
 
 CU111 = {"field": "A200621.160730", "repeat": "A200621.210648", "neighbour": "A200621.211052"}
+# Topographs at this bias; distance of the atoms of Cu(111): a / sqrt(2), a = 0.36149 nm.
+BIAS_mV, ATOMS_NM = 100.0, 0.2556
 FESE = {"forward": "LIY 1 omega (A)", "backward": "LIY 1 omega [bwd] (A)"}
 
 
@@ -31,6 +38,22 @@ def extracted(path: Path, channel: str | None, method: str) -> tuple[qk.Extracti
     )
 
 
+def published_disc(kernel: xr.DataArray) -> float:
+    """Return half of the rim of the published band, integrated as a topograph does [1/nm]."""
+    own = {"y_nm": kernel["y"].values, "x_nm": kernel["x"].values}
+    energies = np.linspace(0, BIAS_mV, 51)[1:]
+    ripples = qk.simulate_kernel("cu111", bias_mV=energies, **own)
+    disc = qk.make_map(ripples.values.mean(0), bias_mV=[BIAS_mV], **own)
+    return float(qk.half_rim_q(disc)[0])
+
+
+def scale_by_atoms(path: Path) -> float:
+    """Return by how much the atoms say that lengths in the file must grow."""
+    topograph = qk.select_didv(qk.read_file(path))
+    peaks = qk.find_bragg_peaks(topograph, "hexagonal", ATOMS_NM)
+    return float(np.sqrt(np.linalg.det(qk.lattice_matrix(peaks, "hexagonal", ATOMS_NM))))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
@@ -43,6 +66,8 @@ def main() -> None:
         path = arguments.data / "cu111" / f"{stem}.dat"
         groups["Cu(111)"][name], row = extracted(path, None, arguments.method)
         print(f"| Cu(111) {name} | {row}")
+    field = groups["Cu(111)"]["field"]
+    print(f"| Cu(111) as published | | | {published_disc(field.kernel):.2f} | | |")
     for name, channel in FESE.items():
         path = arguments.data / "fese" / "FeSe_topography.sxm"
         groups["FeSe"][name], row = extracted(path, channel, arguments.method)
@@ -52,6 +77,10 @@ def main() -> None:
         for (a, first), (b, second) in itertools.combinations(results.items(), 2):
             value = float(qk.band_similarity(first.kernel, second.kernel, (1.0, 6.0))[0])
             print(f"| {group}: {a} and {b} | {value:.3f} |")
+    ring, source = MATERIALS["cu111"].ring_q(BIAS_mV / 1e3), MATERIALS["cu111"].source
+    scales = [scale_by_atoms(arguments.data / "cu111" / f"{stem}.dat") for stem in CU111.values()]
+    print(f"\nCu(111): 2k = {ring:.2f} 1/nm at {BIAS_mV:+g} meV ({source}); by their Bragg peaks")
+    print(f"lengths in the files grow by factors of {', '.join(f'{s:.2f}' for s in scales)}.")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from qpi_kernel import (
     ExtractSettings,
@@ -22,9 +23,9 @@ def scene():
     )
 
 
-def extract(method, didv, scatterers):
+def extract(method, didv, scatterers, device="cpu"):
     settings = ExtractSettings(method=method, window_nm=12.0, samples=4)
-    return extract_kernel(didv, scatterers, settings, device="cpu")
+    return extract_kernel(didv, scatterers, settings, device=device)
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +90,11 @@ def test_every_method_splits_the_map_into_model_and_residual(method, results):
     assert result.kernel.shape == result.spread.shape
     assert (result.prior is not None) == (method == "aligned")
     assert {"half_agreement", "half_agreement_chance"} <= set(result.numbers)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_gives_the_same_on_a_gpu(method, scene, results):
+    kernel = extract(method, scene.didv, scene.scatterers, "cuda").kernel.values
+    expected = results[method].kernel.values
+    np.testing.assert_allclose(kernel, expected, atol=1e-3 * np.abs(expected).max())
