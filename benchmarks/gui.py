@@ -3,8 +3,8 @@
     NAPARI_CONFIG= xvfb-run -a -s "-screen 0 1600x1000x24" python -m benchmarks.gui
 
 A timer of 5 ms ticks in the event loop. Of the turns between two ticks the longest is printed, as
-processor time of the main thread and on the clock; the turn that adds the layers of a result, and
-the first time opens the q viewer, stands apart. On a busy machine the clock says little.
+processor time of the main thread and on the clock; the turns that show a result, of which the first
+time some open the q viewer, stand apart. On a busy machine the clock says little.
 """
 
 # ruff: noqa: TID251 - the one benchmark of the plugin
@@ -69,11 +69,12 @@ def main() -> None:
         settle()
         with Ticks(dock.job) as ticks:
             button.click()
-            seconds = wait(lambda ticks=ticks: ticks.showing_ms > 0)
+            seconds = wait(lambda ticks=ticks: ticks.over)
         print(
             f"{name}: {seconds:.1f} s, longest turn {max(ticks.work_ms):.0f} ms of work,"
             f" {max(ticks.gap_ms):.0f} ms on the clock;"
-            f" showing the result {ticks.showing_ms:.0f} ms of work"
+            f" showing the result {sum(ticks.showing_ms):.0f} ms of work,"
+            f" longest turn {max(ticks.showing_ms):.0f} ms"
         )
     dock.settings.extract.click()
     wait(lambda: dock.job.bar.value() > 100)

@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_qpi_kernel.extraction import Outcome, Request
-from napari_qpi_kernel.fourier import LOG, fft_part
+from napari_qpi_kernel.extraction import Outcome, Request, make_outcome
 from qpi_kernel.batch_summary import BatchItem, load_summary
 from qpi_kernel.progress import Progress, Steps
 
@@ -98,11 +97,8 @@ def iter_stored(folder: Path, name: str) -> Steps[Outcome]:
     """Read a result of a batch as the outcome of a run on the map of this name."""
     yield Progress(0.1, "reading the result")
     from qpi_kernel.export import load_result
-    from qpi_kernel.qspace import interesting_q, kernel_fft
 
     extraction, assessment, recipe = load_result(folder)
     request = Request(map_name=name, arguments={}, region_nm=None, bias_mV=None)
     yield Progress(0.7, "transforming the kernel")
-    fft = fft_part(kernel_fft(extraction.kernel), LOG)
-    reach = interesting_q(extraction.kernel)
-    return Outcome(request, extraction.didv, extraction, assessment, fft, reach, recipe)
+    return make_outcome(request, extraction.didv, extraction, assessment, recipe)

@@ -18,10 +18,9 @@ from napari_qpi_kernel.bridge import show_y_up
 from napari_qpi_kernel.column import lay_out, offer
 from napari_qpi_kernel.extract_widget import ExtractWidget
 from napari_qpi_kernel.extraction import Outcome
-from napari_qpi_kernel.job import Job
+from napari_qpi_kernel.job import Job, Turns
 from napari_qpi_kernel.job_bar import BUSY, JobBar
-from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
-from napari_qpi_kernel.result_layers import add_result, fft_layer
+from napari_qpi_kernel.result_layers import show_result
 from napari_qpi_kernel.trust import summary
 from qpi_kernel.progress import Progress
 
@@ -153,22 +152,18 @@ class BatchWidget(QWidget):
     def _open(self, item: Any) -> None:
         """Show a result as layers, beside what runs."""
         name = Path(item.file).stem + (f" {item.bias_mV} mV" if item.bias_mV else "")
-        job = Job(iter_stored(Path(self.running.out.text()) / item.folder, name), self)
-        job.returned.connect(self._on_opened)
+        folder = Path(self.running.out.text()) / item.folder
+        job = Job(iter_stored(folder, name), self._on_opened, self)
         job.failed.connect(self.job.tell)
         job.start()
 
-    def _on_opened(self, outcome: Outcome) -> None:
-        viewer = self._viewer
-        names = add_result(viewer, outcome)
-        show_y_up(viewer)
-        viewer.reset_view()
-        viewer.layers.selection.active = viewer.layers[names["kernel"]]
-        show_in_q_viewer(viewer, self, fft_layer(outcome, names["kernel FFT"]))
+    def _on_opened(self, outcome: Outcome) -> Turns[None]:
+        kernel, points = yield from show_result(self._viewer, self, outcome)
+        show_y_up(self._viewer)
         dock = self._extract_dock()
         if dock is not None:
-            dock.results.add(names["kernel"], outcome, viewer.layers[names["scatterers"]])
-        self.job.tell(f"{names['kernel']} is open: {summary(outcome.assessment)}.")
+            dock.results.add(kernel.name, outcome, points)
+        self.job.tell(f"{kernel.name} is open: {summary(outcome.assessment)}.")
 
     def _open_summary(self) -> None:
         path = self.running.summary_path

@@ -1,6 +1,7 @@
 """The methods side by side: kernels and transforms in a row, one table of the same numbers."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -15,7 +16,10 @@ from qtpy.QtWidgets import (
 
 from napari_qpi_kernel.extraction import Request
 from napari_qpi_kernel.plot_canvas import PlotCanvas
-from qpi_kernel.progress import Progress, Steps
+from qpi_kernel.progress import Progress, Steps, scaled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HEADINGS = {
     "method": ("Method", "How the kernel was extracted"),
@@ -29,17 +33,26 @@ HEADINGS = {
 SMALLEST_PX = (640, 300)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What every method made of a map, drawn at one energy [mV], the first by default."""
+
+    trials: Any
+    bias_mV: float | None
+    figure: "Figure"
+
+
 class ComparisonView(QWidget):
     """What `iter_compare_request` returned, with a button that saves it."""
 
-    folder_wanted = Signal(object, object, str)
+    folder_wanted = Signal(object, str)
 
-    def __init__(self, trials: Any, bias_mV: float | None) -> None:
+    def __init__(self, comparison: Comparison) -> None:
         super().__init__()
-        from qpi_kernel.comparison import comparison_figure, comparison_table
+        from qpi_kernel.comparison import comparison_table
 
-        self._trials, self._bias_mV = trials, bias_mV
-        canvas = PlotCanvas(comparison_figure(trials, bias_mV))
+        self._comparison, trials = comparison, comparison.trials
+        canvas = PlotCanvas(comparison.figure)
         canvas.setMinimumSize(*SMALLEST_PX)
         canvas.setToolTip("Map and kernels [nm]; below, their transforms, log10 |F| [1/nm]")
         rows = comparison_table(trials)
@@ -70,23 +83,28 @@ class ComparisonView(QWidget):
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Save the comparison into a folder")
         if folder:
-            self.folder_wanted.emit(self._trials, self._bias_mV, folder)
+            self.folder_wanted.emit(self._comparison, folder)
 
 
-def iter_compare_request(request: Request) -> Steps[Any]:
-    """Extract with every method what was asked for, from the same scatterers."""
+def iter_compare_request(request: Request, bias_mV: float | None) -> Steps[Comparison]:
+    """Extract with every method what was asked for, from the same scatterers; draw one energy."""
     yield Progress(0.0, "preparing the map")
-    from qpi_kernel.comparison import iter_compare
+    from qpi_kernel.comparison import comparison_figure, iter_compare
 
     didv = request.region(request.prepared())
-    return (yield from iter_compare(didv, request.scatterers, request.settings, request.device))
+    steps = iter_compare(didv, request.scatterers, request.settings, request.device)
+    trials = yield from scaled(steps, 0.0, 0.98)
+    yield Progress(0.98, "drawing the comparison")
+    figure = comparison_figure(trials, bias_mV)
+    # Fonts are read and places found here, not in the main thread.
+    figure.draw_without_rendering()
+    return Comparison(trials, bias_mV, figure)
 
 
-def iter_save_comparison(trials: Any, bias_mV: float | None, folder: str) -> Steps[str]:
+def iter_save_comparison(comparison: Comparison, folder: str) -> Steps[str]:
     """Write figure and table of a comparison and say so."""
     yield Progress(0.1, "writing the comparison")
     from qpi_kernel.comparison import save_comparison
 
-    return (
-        f"comparison.png and comparison.csv written to {save_comparison(trials, folder, bias_mV)}"
-    )
+    written = save_comparison(comparison.trials, folder, comparison.bias_mV)
+    return f"comparison.png and comparison.csv written to {written}"

@@ -12,10 +12,12 @@ from qtpy.QtWidgets import QWidget
 from napari_qpi_kernel.bridge import LayerData, Map, layer_attributes, map_arguments, show_y_up
 from napari_qpi_kernel.column import lay_out, offer
 from napari_qpi_kernel.comparison_view import (
+    Comparison,
     ComparisonView,
     iter_compare_request,
     iter_save_comparison,
 )
+from napari_qpi_kernel.contrast import Limits
 from napari_qpi_kernel.extraction import (
     Outcome,
     Request,
@@ -28,11 +30,10 @@ from napari_qpi_kernel.extraction import (
     iter_read_channel,
 )
 from napari_qpi_kernel.figure import iter_result_figure
-from napari_qpi_kernel.job import Job
+from napari_qpi_kernel.job import Job, Show, Turns
 from napari_qpi_kernel.job_bar import BUSY, JobBar
 from napari_qpi_kernel.map_panel import MapPanel, extent_nm
-from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
-from napari_qpi_kernel.result_layers import add_prepared, add_result, fft_layer
+from napari_qpi_kernel.result_layers import add_prepared, show_result
 from napari_qpi_kernel.result_panel import ResultPanel
 from napari_qpi_kernel.scatterers_panel import ScatterersPanel
 from napari_qpi_kernel.settings_panel import SettingsPanel
@@ -154,7 +155,7 @@ class ExtractWidget(QWidget):
         self,
         ask: Callable[[], Request],
         work: Callable[[Request], Steps[Any]],
-        done: Callable[[Any], None],
+        done: Show,
         what: str,
     ) -> None:
         self.job.run(lambda: work(ask()), done, what)
@@ -173,16 +174,12 @@ class ExtractWidget(QWidget):
             self._request, iter_extract_request, self._on_extracted, "Extracting the kernel …"
         )
 
-    def _on_extracted(self, outcome: Outcome) -> None:
-        viewer = self._viewer
-        names = add_result(viewer, outcome)
-        viewer.layers.selection.active = viewer.layers[names["kernel"]]
-        viewer.reset_view()
-        show_in_q_viewer(viewer, self, fft_layer(outcome, names["kernel FFT"]))
-        self.results.add(names["kernel"], outcome, viewer.layers[names["scatterers"]])
+    def _on_extracted(self, outcome: Outcome) -> Turns[None]:
+        kernel, points = yield from show_result(self._viewer, self, outcome)
+        self.results.add(kernel.name, outcome, points)
         self._column.show_top_of(self.results)
         self.job.tell(
-            f"{names['kernel']}: {summary(outcome.assessment)}. Kernel and spread lie beside the"
+            f"{kernel.name}: {summary(outcome.assessment)}. Kernel and spread lie beside the"
             " prepared map; reconstruction and residual are hidden on top of it."
         )
 
@@ -195,7 +192,7 @@ class ExtractWidget(QWidget):
         """Return the request for a prepared map: the whole of it, at all its energies."""
         return replace(self._request(), bias_mV=None, region_nm=None)
 
-    def _on_prepared(self, answer: tuple[Request, Map]) -> None:
+    def _on_prepared(self, answer: tuple[Request, Map, Limits]) -> None:
         layer = add_prepared(self._viewer, *answer)
         self.job.tell(f"{layer.name} is shown above the map; the map itself is unchanged.")
 
@@ -224,32 +221,40 @@ class ExtractWidget(QWidget):
         self.job.run(ask, self.job.tell, "Exporting …")
 
     def _compare(self) -> None:
-        self._start(self._request, iter_compare_request, self._on_compared, "Comparing …")
+        bias = self.maps.shown_bias_mV
+        self._start(
+            self._request,
+            lambda request: iter_compare_request(request, bias),
+            self._on_compared,
+            "Comparing …",
+        )
 
-    def _on_compared(self, trials: Any) -> None:
-        view = ComparisonView(trials, self.maps.shown_bias_mV)
+    def _on_compared(self, comparison: Comparison) -> None:
+        view = ComparisonView(comparison)
         view.folder_wanted.connect(self._save_comparison)
         docked = self._viewer.window.add_dock_widget(view, name="Compare methods", area="bottom")
         # Below the map it would leave no room for the map on a small screen.
         docked.setFloating(True)
-        self.job.tell(f"{len(trials)} methods on the same map, compared in a window of their own.")
+        self.job.tell(
+            f"{len(comparison.trials)} methods on the same map, compared in a window of their own."
+        )
 
-    def _save_comparison(self, trials: Any, bias_mV: Any, folder: str) -> None:
-        self._export(lambda: iter_save_comparison(trials, bias_mV, folder))
+    def _save_comparison(self, comparison: Comparison, folder: str) -> None:
+        self._export(lambda: iter_save_comparison(comparison, folder))
 
     def _open_channel(self, path: str, channel: str) -> None:
         self.job.run(
             lambda: iter_read_channel(path, channel), self._on_read, f"Reading {channel} …"
         )
 
-    def _on_read(self, layers: list[LayerData]) -> None:
+    def _on_read(self, layers: list[LayerData]) -> Turns[None]:
         for data in layers:
             self.maps.layers.choose(self._viewer.add_layer(Layer.create(*data)))
+            yield
         self.job.tell(f"{layers[-1][1]['name']} is open.")
 
     def _look_at_machine(self) -> None:
-        job = Job(iter_machine(), self)
-        job.returned.connect(self.settings.machine.setText)
+        job = Job(iter_machine(), self.settings.machine.setText, self)
         job.failed.connect(self.settings.machine.setText)
         job.ended.connect(self.settings.gauge.wake)
         job.start()

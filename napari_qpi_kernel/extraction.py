@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_qpi_kernel.bridge import LayerData, Map, plain
+from napari_qpi_kernel.contrast import Limits, about_zero, from_zero, spanning, top_decades
 from napari_qpi_kernel.fourier import LOG, fft_part
 from napari_qpi_kernel.reader import file_layers
 from qpi_kernel.errors import QpiError
@@ -68,15 +69,69 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run returned, with the whole prepared map and the recipe that repeats it."""
+    """What a run returned, and what it takes to show it, which the main thread is not to compute.
+
+    Parameters
+    ----------
+    request : Request
+        What was asked for.
+    prepared : xarray.DataArray, (bias, y, x)
+        The whole prepared map.
+    extraction, assessment
+        What the library returned.
+    recipe : mapping
+        Repeats it.
+    log_fft : xarray.DataArray, (bias, qy, qx)
+        log10 |F| of the kernel.
+    reach_per_nm : float
+        How far in q to look [1/nm].
+    contrast : mapping
+        Contrast limits of each kind of layer, those of a species under its own ending.
+    """
 
     request: Request
     prepared: Map
     extraction: "Extraction"
     assessment: "Assessment"
+    recipe: Mapping[str, Any]
     log_fft: Map
     reach_per_nm: float
-    recipe: Mapping[str, Any]
+    contrast: Mapping[str, Limits]
+
+
+def make_outcome(
+    request: Request,
+    prepared: Map,
+    extraction: "Extraction",
+    assessment: "Assessment",
+    recipe: Mapping[str, Any],
+) -> Outcome:
+    """Transform the kernel of a result and look how it is to be shown."""
+    from qpi_kernel.qspace import interesting_q, kernel_fft
+
+    log_fft = fft_part(kernel_fft(extraction.kernel), LOG)
+    low, high = shared = spanning(extraction.didv.values)
+    half = 0.5 * (high - low)
+    contrast = {
+        "prepared": shared,
+        "reconstruction": shared,
+        "residual": (-half, half),
+        "kernel FFT": top_decades(log_fft.values),
+    }
+    for part, ending in zip(extraction.each_species, endings(extraction), strict=True):
+        contrast[f"kernel{ending}"] = about_zero(part.kernel.values)
+        contrast[f"kernel spread{ending}"] = from_zero(part.spread.values)
+    reach = interesting_q(extraction.kernel)
+    return Outcome(request, prepared, extraction, assessment, recipe, log_fft, reach, contrast)
+
+
+def endings(extraction: "Extraction") -> list[str]:
+    """Return what tells the kernels of several species apart; one is simply the kernel."""
+    several = bool(extraction.parts)
+    return [
+        f" species {part.scatterers.labels[0]}" if several else ""
+        for part in extraction.each_species
+    ]
 
 
 def iter_locate_request(request: Request) -> Steps["Scatterers"]:
@@ -89,10 +144,11 @@ def iter_locate_request(request: Request) -> Steps["Scatterers"]:
     return result
 
 
-def iter_prepare_request(request: Request) -> Steps[tuple[Request, Map]]:
-    """Prepare the whole map that was asked for; return it with the request."""
+def iter_prepare_request(request: Request) -> Steps[tuple[Request, Map, Limits]]:
+    """Prepare the whole map that was asked for; return it with its contrast limits."""
     yield Progress(0.1, "preparing the map")
-    return request, request.prepared()
+    prepared = request.prepared()
+    return request, prepared, spanning(prepared.values)
 
 
 def iter_validity_request(request: Request) -> Steps[tuple["Reading", ...]]:
@@ -113,7 +169,6 @@ def iter_extract_request(request: Request) -> Steps[Outcome]:
     yield Progress(0.0, "preparing (the first run loads the model)")
     from qpi_kernel.assessment import assess
     from qpi_kernel.extract import iter_extract
-    from qpi_kernel.qspace import interesting_q, kernel_fft
 
     prepared = request.prepared()
     steps = iter_extract(
@@ -123,11 +178,7 @@ def iter_extract_request(request: Request) -> Steps[Outcome]:
     yield Progress(0.9, "assessing the result")
     assessment = assess(extraction)
     yield Progress(0.98, "transforming the kernel")
-    fft = fft_part(kernel_fft(extraction.kernel), LOG)
-    reach = interesting_q(extraction.kernel)
-    return Outcome(
-        request, prepared, extraction, assessment, fft, reach, recipe(request, extraction)
-    )
+    return make_outcome(request, prepared, extraction, assessment, recipe(request, extraction))
 
 
 def recipe(request: Request, extraction: "Extraction") -> dict[str, Any]:

@@ -65,8 +65,7 @@ class Gauge(QLabel):
             return
         self._stop()
         self._shown, request = self._asked
-        self._job = Job(iter_validity_request(request()), self)
-        self._job.returned.connect(self._show)
+        self._job = Job(iter_validity_request(request()), self._show, self)
         self._job.failed.connect(self.setText)
         self._job.ended.connect(self._forget)
         self._job.start()

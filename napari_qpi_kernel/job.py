@@ -1,15 +1,24 @@
 """One piece of long work in a thread, with progress, Cancel and errors the user can read."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from napari.utils.notifications import notification_manager, show_error
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 from superqt.utils import GeneratorWorker
 
 from qpi_kernel.errors import QpiError
 from qpi_kernel.progress import Progress, Steps
+
+T = TypeVar("T")
+# Work of the main thread: each `yield` lets the window live before it goes on.
+Turns = Generator[None, None, T]
+# Gets a result in the main thread; what takes long there is a generator of turns.
+Show = Callable[[Any], Turns[None] | None]
+OVER = object()
+# Between two turns, for mouse, keys and paint.
+REST_MS = 10
 
 
 class Job(QObject):
@@ -17,24 +26,32 @@ class Job(QObject):
 
     The signals arrive in the main thread. After `cancel` the job is silent: it says ``ended`` at
     once, whatever its thread still does until the next step, so that the user never waits. It also
-    stops when its parent is destroyed, as happens when the window closes.
+    stops when its parent is destroyed, as happens when the window closes. A job has ended when its
+    result is shown.
 
     Parameters
     ----------
     steps : generator of Progress
         The work; its body runs in the thread, so slow imports belong there.
+    show : Show
+        Gets what they return.
     parent : QObject
         What the job works for.
     """
 
     progressed = Signal(float, str)
     stepped = Signal(object)
-    returned = Signal(object)
     failed = Signal(str)
     ended = Signal()
 
-    def __init__(self, steps: Steps[Any], parent: QObject) -> None:
+    def __init__(self, steps: Steps[Any], show: Show, parent: QObject) -> None:
         super().__init__(parent)
+        self._show = show
+        self._turns: Iterator[None] = iter(())
+        self._clock = QTimer(self)
+        self._clock.setSingleShot(True)
+        self._clock.setInterval(REST_MS)
+        self._clock.timeout.connect(self._take_turn)
         self._over = False
         self.error: Exception | None = None
         self._stop = Event()
@@ -45,15 +62,24 @@ class Job(QObject):
         self._worker.finished.connect(self._on_finished)
         parent.destroyed.connect(self._stop.set)
 
+    @property
+    def showing(self) -> bool:
+        """Whether the work is done and its result is being shown, turn by turn."""
+        active: bool = self._clock.isActive()
+        return active
+
     def start(self) -> "Job":
         """Start the thread."""
         self._worker.start()
         return self
 
-    def cancel(self) -> None:
-        """Stop at the next step of the generator, and be silent from now on."""
+    def cancel(self) -> bool:
+        """Stop at the next step and be silent from now on, unless the result is just shown."""
+        if self.showing:
+            return False
         self._stop.set()
         self._end()
+        return True
 
     def _on_progress(self, step: Progress) -> None:
         if not self._over:
@@ -62,8 +88,23 @@ class Job(QObject):
 
     def _on_returned(self, result: Any) -> None:
         if not self._over:
-            self.returned.emit(result)
+            turns = self._show(result)
+            if turns is None:
+                self._end()
+            else:
+                self._turns = turns
+                self._clock.start()
+
+    def _take_turn(self) -> None:
+        try:
+            over = next(self._turns, OVER) is OVER
+        finally:
+            # After a turn that failed comes the last: its generator is exhausted.
+            self._clock.start()
+        if over:
+            self._clock.stop()
             self._end()
+            self.deleteLater()
 
     def _on_error(self, error: Exception) -> None:
         if not self._over:
@@ -72,8 +113,9 @@ class Job(QObject):
             self._end()
 
     def _on_finished(self, _: None = None) -> None:
-        self._end()
-        self.deleteLater()
+        if not self.showing:
+            self._end()
+            self.deleteLater()
 
     def _end(self) -> None:
         if not self._over:

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_qpi_kernel.job import Job, report
+from napari_qpi_kernel.job import Job, Show, report
 from qpi_kernel.errors import GpuMemoryError, QpiError
 from qpi_kernel.progress import Progress, Steps
 
@@ -77,6 +77,11 @@ class JobBar(QWidget):
         """Whether a job runs."""
         return self._job is not None
 
+    @property
+    def showing(self) -> bool:
+        """Whether the result of a job is being shown."""
+        return self._job is not None and self._job.showing
+
     def tell(self, text: str) -> None:
         """Write a line of status."""
         self.status.setText(text)
@@ -84,7 +89,7 @@ class JobBar(QWidget):
     def run(
         self,
         ask: Callable[[], Steps[Any]],
-        done: Callable[[Any], None],
+        done: Show,
         what: str,
         seen: Callable[[Progress], None] | None = None,
     ) -> None:
@@ -95,7 +100,7 @@ class JobBar(QWidget):
         ask : callable
             Returns the steps; reads the dock before the thread starts.
         done : callable
-            Gets their result.
+            Gets their result; see `Show`.
         what : str
             The status until the first of them.
         seen : callable, optional
@@ -110,13 +115,12 @@ class JobBar(QWidget):
             return
         self.on_cpu.hide()
         self._again = lambda: self.run(ask, done, what, seen)
-        job = Job(steps, self)
+        job = Job(steps, done, self)
         self._job, self._begun = job, time.monotonic()
         self.bar.setValue(0)
         job.progressed.connect(self._show_progress)
         if seen is not None:
             job.stepped.connect(seen)
-        job.returned.connect(done)
         job.failed.connect(lambda text: self._on_failed(text, job.error))
         job.ended.connect(self._on_ended)
         self.tell(what)
@@ -125,9 +129,7 @@ class JobBar(QWidget):
 
     def cancel(self) -> None:
         """Stop what is running; the dock is free at once."""
-        if self._job is not None:
-            job, self._job = self._job, None
-            job.cancel()
+        if self._job is not None and self._job.cancel():
             self.tell("Cancelled.")
 
     def _show_progress(self, fraction: float, message: str) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_qpi_kernel.bridge import REACH, LayerData, Map, map_to_layer
+from napari_qpi_kernel.contrast import about_zero, from_zero, top_decades
 from napari_qpi_kernel.fourier import LOG, fft_part
-from napari_qpi_kernel.result_layers import DECADES, SIGNED, swing
+from napari_qpi_kernel.result_layers import SIGNED
 from qpi_kernel.progress import Progress, Steps
 
 if TYPE_CHECKING:
@@ -141,16 +142,20 @@ def _fft_layer(fft: Map, name: str, part: str, facts: Mapping[str, Any]) -> Laye
     shown = fft_part(fft, part if np.iscomplexobj(fft.values) else LOG if part == LOG else "|F|")
     badge = f" · symmetrised {attrs['symmetrised']}" if "symmetrised" in attrs else ""
     badge += f" · {attrs['window']}" if attrs["window"] != "none" else ""
-    values = shown.values[np.isfinite(shown.values)]
     if part == LOG:
-        top = float(np.max(values, initial=-30.0))
-        look: dict[str, Any] = {"colormap": "inferno", "contrast_limits": (top - DECADES, top)}
+        colormap, limits = "inferno", top_decades(shown.values)
     elif part == "|F|":
-        look = {"colormap": "inferno", "contrast_limits": (0.0, swing(values))}
+        colormap, limits = "inferno", from_zero(shown.values)
     elif part == "phase":
-        look = {"colormap": "hsv", "contrast_limits": (-np.pi, np.pi)}
+        colormap, limits = "hsv", (-np.pi, np.pi)
     else:
-        reach = swing(values)
-        look = {"colormap": SIGNED, "contrast_limits": (-reach, reach)}
+        colormap, limits = SIGNED, about_zero(shown.values)
     told = {**facts, "window": attrs["window"], "symmetrised": attrs.get("symmetrised", "")}
-    return map_to_layer(shown, f"{name} {part}{badge}", kind=f"FFT {part}", facts=told, **look)
+    return map_to_layer(
+        shown,
+        f"{name} {part}{badge}",
+        kind=f"FFT {part}",
+        facts=told,
+        colormap=colormap,
+        contrast_limits=limits,
+    )

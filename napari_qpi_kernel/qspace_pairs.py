@@ -9,10 +9,11 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QGroupBox, QLabel, QPushBut
 
 from napari_qpi_kernel.bridge import LayerData, map_to_layer
 from napari_qpi_kernel.column import offer, row
+from napari_qpi_kernel.contrast import about_zero
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.plot_canvas import PlotCanvas
 from napari_qpi_kernel.qspace_jobs import Subject
-from napari_qpi_kernel.result_layers import SIGNED, swing
+from napari_qpi_kernel.result_layers import SIGNED
 from qpi_kernel.progress import Progress, Steps
 
 PLOT_HEIGHT_PX = 170
@@ -114,7 +115,6 @@ def iter_pairs(subject: Subject, settings: Any) -> Steps[tuple[list[LayerData], 
         (phase_referenced(kernel), "phase-referenced"),
         (antisymmetric_part(kernel), "ρ₋ = Re F(+E) - Re F(-E)"),
     ):
-        reach = swing(field.values)
         layers.append(
             map_to_layer(
                 field,
@@ -122,7 +122,7 @@ def iter_pairs(subject: Subject, settings: Any) -> Steps[tuple[list[LayerData], 
                 kind=f"FFT {name}",
                 facts={"of": subject.name},
                 colormap=SIGNED,
-                contrast_limits=(-reach, reach),
+                contrast_limits=about_zero(field.values),
             )
         )
     return layers, curve

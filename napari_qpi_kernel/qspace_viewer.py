@@ -9,6 +9,7 @@ from napari.layers import Image, Layer
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_qpi_kernel.bridge import KEY, REACH, LayerData, bias_at, show_y_up
+from napari_qpi_kernel.job import Turns
 from napari_qpi_kernel.layer_choice import follow
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ NOTE = "Move the mouse over F(q),\nq = 2π / wavelength [1/nm]"
 _open: "WeakKeyDictionary[Viewer, Viewer]" = WeakKeyDictionary()
 
 
-def show_in_q_viewer(viewer: "Viewer", owner: QWidget, *data: LayerData) -> Layer:
+def show_in_q_viewer(viewer: "Viewer", owner: QWidget, *data: LayerData) -> Turns[None]:
     """Add layers to the q viewer of `viewer`, opening it the first time or after it was closed.
 
     Parameters
@@ -32,26 +33,19 @@ def show_in_q_viewer(viewer: "Viewer", owner: QWidget, *data: LayerData) -> Laye
         A dock in the window of `viewer`.
     *data : tuple
         The layers, with axes in 1/nm; the first decides how far in q to look.
-
-    Returns
-    -------
-    Layer
-        The first of them.
     """
-    q_viewer = _open.get(viewer) or _new_viewer(viewer, owner)
+    q_viewer = _open.get(viewer) or (yield from _new_viewer(viewer, owner))
     for layer in q_viewer.layers:
         layer.visible = layer.visible and not isinstance(layer, Image)
-    shown = []
     for place, each in enumerate(data):
         # Below the line and the zone, which are drawn over every transform.
         images = [at for at, layer in enumerate(q_viewer.layers) if isinstance(layer, Image)]
         layer = Layer.create(*each)
         q_viewer.layers.insert(max(images, default=-1) + 1, layer)
-        shown.append(layer)
         if place == 0:
             _look_at(q_viewer, layer)
+        yield
     _follow_energy(viewer, q_viewer)
-    return shown[0]
 
 
 def q_viewer_of(viewer: "Viewer") -> Any:
@@ -76,14 +70,15 @@ def _look_at(q_viewer: "Viewer", layer: Layer) -> None:
         q_viewer.scene.camera.zoom *= max(whole / reach, 1.0)
 
 
-def _new_viewer(viewer: "Viewer", owner: QWidget) -> "Viewer":
+def _new_viewer(viewer: "Viewer", owner: QWidget) -> Turns["Viewer"]:
     q_viewer = napari.Viewer(title=TITLE)
+    _open[viewer] = q_viewer
+    yield
     show_y_up(q_viewer)
     q_viewer.canvas.overlays.scale_bar.visible = True
     note = QLabel(NOTE)
     note.setToolTip("Wave vector and wavelength under the mouse pointer [1/nm, nm]")
     q_viewer.window.add_dock_widget(note, name="q space", area="left")
-    _open[viewer] = q_viewer
     note.destroyed.connect(lambda: _open.pop(viewer, None))
     top = owner
     while top.parentWidget() is not None:
@@ -93,6 +88,7 @@ def _new_viewer(viewer: "Viewer", owner: QWidget) -> "Viewer":
     follow(q_viewer.dims.events.point, lambda _: _lead_energy(viewer, q_viewer), note)
     cursor = q_viewer.cursor
     follow(cursor.events.position, lambda _: note.setText(_q_text(cursor.position)), note)
+    yield
     return q_viewer
 
 

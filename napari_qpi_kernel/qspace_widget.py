@@ -14,6 +14,7 @@ from napari_qpi_kernel.bridge import (
 )
 from napari_qpi_kernel.column import lay_out, offer
 from napari_qpi_kernel.figure import ask_figure, iter_curves_figure, iter_transform_figure
+from napari_qpi_kernel.job import Show, Turns
 from napari_qpi_kernel.job_bar import BUSY, JobBar
 from napari_qpi_kernel.layer_choice import follow
 from napari_qpi_kernel.qspace_jobs import (
@@ -128,7 +129,7 @@ class QSpaceWidget(QWidget):
         for part in (self.curves.plot, self.pairs):
             part.set_theme(self._viewer.theme)
 
-    def _run(self, ask: Callable[[], Steps[Any]], done: Callable[[Any], None], what: str) -> None:
+    def _run(self, ask: Callable[[], Steps[Any]], done: Show, what: str) -> None:
         """Do what a button asks for; curves that are just being taken are taken again after it."""
         if self._taking:
             self.job.cancel()
@@ -142,8 +143,8 @@ class QSpaceWidget(QWidget):
 
         self._run(ask, self._show, "Transforming …")
 
-    def _show(self, layers: list[LayerData]) -> None:
-        show_in_q_viewer(self._viewer, self, *layers)
+    def _show(self, layers: list[LayerData]) -> Turns[None]:
+        yield from show_in_q_viewer(self._viewer, self, *layers)
         names = " and ".join(data[1]["name"] for data in layers)
         self.job.tell(f"In the q viewer: {names}.")
 
@@ -235,9 +236,9 @@ class QSpaceWidget(QWidget):
             )
 
     def _show_pairs(self) -> None:
-        def done(answer: tuple[list[LayerData], Any]) -> None:
+        def done(answer: tuple[list[LayerData], Any]) -> Turns[None]:
             layers, curve = answer
-            self._show(layers)
+            yield from self._show(layers)
             self.pairs.show_sum(curve)
 
         settings = self.pairs.form.value

@@ -13,6 +13,7 @@ from napari_qpi_kernel.bridge import (
     show_y_up,
 )
 from napari_qpi_kernel.column import lay_out, offer
+from napari_qpi_kernel.job import Turns
 from napari_qpi_kernel.job_bar import BUSY, JobBar
 from napari_qpi_kernel.result_layers import GAP
 from napari_qpi_kernel.simulate_panels import MaterialPanel, ScenePanel, TheoryPanel
@@ -69,8 +70,11 @@ class SimulateWidget(QWidget):
             lambda: iter_simulation(self.settings()), self._on_simulated, "Simulating the map …"
         )
 
-    def _on_simulated(self, layers: list[LayerData]) -> None:
-        shown = [self._viewer.add_layer(Layer.create(*data)) for data in layers]
+    def _on_simulated(self, layers: list[LayerData]) -> Turns[None]:
+        shown = []
+        for data in layers:
+            shown.append(self._viewer.add_layer(Layer.create(*data)))
+            yield
         show_y_up(self._viewer)
         self._viewer.reset_view()
         self.job.tell(
@@ -87,7 +91,7 @@ class SimulateWidget(QWidget):
 
         self.job.run(ask, lambda fit: self._on_compared(fit, layer, settings), "Simulating …")
 
-    def _on_compared(self, fit: Any, layer: Any, settings: Any) -> None:
+    def _on_compared(self, fit: Any, layer: Any, settings: Any) -> Turns[None]:
         viewer = self._viewer
         right = max(
             float(each.extent.world[1][-1]) for each in viewer.layers if KEY in each.metadata
@@ -104,6 +108,7 @@ class SimulateWidget(QWidget):
         }
         for data in theory_layers(fit, layer.name, place, facts):
             viewer.add_layer(Layer.create(*data))
+            yield
         viewer.reset_view()
         self.theory.plot.set_theme(viewer.theme)
         self.theory.show_fit(fit, f"{settings.material}, {settings.scatterer}")

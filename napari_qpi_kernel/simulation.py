@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari_qpi_kernel.bridge import LayerData, map_to_layer, scatterers_to_layer
-from napari_qpi_kernel.result_layers import GAP, RING_SHARE, SIGNED, swing
+from napari_qpi_kernel.contrast import about_zero
+from napari_qpi_kernel.result_layers import GAP, RING_SHARE, SIGNED
 from qpi_kernel.progress import Progress, Steps, scaled
 
 if TYPE_CHECKING:
@@ -76,7 +77,6 @@ def truth_layers(truth: "SimulatedMap", name: str, window_nm: float) -> list[Lay
         float(y[-1] - kernel["y"].values[-1]),
         float(x[-1] - kernel["x"].values[0]) + GAP * width,
     )
-    reach = swing(kernel.values)
     points = scatterers_to_layer(truth.scatterers, f"{name} [true scatterers]", width * RING_SHARE)
     points[1]["border_color"] = "cyan"
     points[1]["visible"] = False
@@ -88,7 +88,7 @@ def truth_layers(truth: "SimulatedMap", name: str, window_nm: float) -> list[Lay
             kind="kernel",
             offset_nm=offset,
             colormap=SIGNED,
-            contrast_limits=(-reach, reach),
+            contrast_limits=about_zero(kernel.values),
         ),
         points,
     ]
@@ -112,7 +112,7 @@ def theory_layers(
     """
     y0, x0 = (float(fit.kernel[dim].values[0]) for dim in ("y", "x"))
     step = (1 + GAP) * (float(fit.kernel["x"].values[-1]) - x0)
-    reach = swing(fit.kernel.values)
+    limits = about_zero(fit.kernel.values)
     return [
         map_to_layer(
             field,
@@ -121,7 +121,7 @@ def theory_layers(
             offset_nm=(place_nm[0] - y0, place_nm[1] - x0 + column * step),
             facts=facts,
             colormap=SIGNED,
-            contrast_limits=(-reach, reach),
+            contrast_limits=limits,
         )
         for column, (kind, field) in enumerate(
             (("theory", fit.theory), ("difference", fit.difference))

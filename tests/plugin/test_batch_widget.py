@@ -104,7 +104,7 @@ def test_a_batch_from_files_to_layers(
     table = dock.files.table
     table.itemDoubleClicked.emit(table.item(2, 0))
     table.itemDoubleClicked.emit(table.item(0, 0))
-    qtbot.waitUntil(lambda: "first 5 mV [kernel]" in names(viewer), **WAIT)
+    qtbot.waitUntil(lambda: "is open" in dock.job.status.text(), **WAIT)
     layer = viewer.layers["first 5 mV [kernel]"]
     assert layer.metadata[KEY]["assessment"]["verdict"] == verdicts[0]
     assert layer.metadata[KEY]["recipe"]["settings"]["extract"]["method"] == "average"

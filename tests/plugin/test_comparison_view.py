@@ -17,20 +17,17 @@ def test_one_click_compares_all_methods(
     add_map(viewer)
     dock = open_dock(viewer)
     dock.scatterers.add(simulated.scatterers)
-    shown = []
-    monkeypatch.setattr(dock, "_on_compared", lambda trials, old=dock._on_compared: (
-        old(trials), shown.append(trials)))  # fmt: skip
     qtbot.mouseClick(dock.results.compare, Qt.LeftButton)
-    qtbot.waitUntil(lambda: bool(shown), **WAIT)
+    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
     view = viewer.window.dock_widgets["Compare methods"]
     assert isinstance(view, ComparisonView)
+    trials = view._comparison.trials
     methods = [view.table.item(row, 0).text() for row in range(view.table.rowCount())]
     assert methods == list(METHODS)
     verdicts = [view.table.item(row, 1).text() for row in range(len(methods))]
-    assert verdicts == [trial.assessment.verdict for trial in shown[0]]
-    screenshot(viewer, "compare")
+    assert verdicts == [trial.assessment.verdict for trial in trials]
+    screenshot(view, "compare")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
-    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
     qtbot.mouseClick(view.save, Qt.LeftButton)
     qtbot.waitUntil(lambda: (tmp_path / "comparison.csv").exists(), **WAIT)
     qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)

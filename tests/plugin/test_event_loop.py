@@ -9,7 +9,7 @@ import time
 import pytest
 
 pytest.importorskip("napari")
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import QThreadPool, QTimer
 
 from tests.plugin.ticks import Ticks
 
@@ -26,8 +26,28 @@ def test_no_turn_of_the_event_loop_is_long(make_napari_viewer, qtbot, add_map, o
         qtbot.wait(300)  # what was added last is painted
         with Ticks(dock.job) as ticks:
             button.click()
-            qtbot.waitUntil(lambda ticks=ticks: ticks.showing_ms > 0, timeout=HANG_MS)
+            qtbot.waitUntil(lambda ticks=ticks: ticks.over, timeout=HANG_MS)
         assert max(ticks.work_ms) < LONGEST_MS, button.text()
+
+
+def test_the_window_lives_between_any_two_layers_of_a_result(
+    make_napari_viewer, qtbot, add_map, open_dock
+):
+    viewer = make_napari_viewer(show=True)
+    add_map(viewer)
+    dock = open_dock(viewer, method="average")
+    happened = []
+    viewer.layers.events.inserted.connect(lambda event: happened.append(event.value.name))
+    clock = QTimer()
+    clock.timeout.connect(lambda: happened.append("life"))
+    clock.start(1)
+    dock.settings.extract.click()
+    qtbot.waitUntil(lambda: not dock.job.busy, timeout=HANG_MS)
+    clock.stop()
+    shown = happened[happened.index("Ag [prepared]") :]
+    layers = [place for place, what in enumerate(shown) if what != "life"]
+    assert len(layers) == 6
+    assert all("life" in shown[a:b] for a, b in zip(layers, [*layers[1:], len(shown)], strict=True))
 
 
 def test_cancel_ends_the_thread_at_once(make_napari_viewer, qtbot, add_map, open_dock):

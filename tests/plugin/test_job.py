@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("napari")
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 from napari_qpi_kernel.job import Job
 from qpi_kernel.errors import QpiError
@@ -20,11 +20,10 @@ def heard():
 def start(qtbot, heard):
     owners = []
 
-    def begin(steps):
+    def begin(steps, show=None):
         owners.append(QObject())
-        job = Job(steps, owners[-1])
+        job = Job(steps, show or heard["returned"].append, owners[-1])
         job.progressed.connect(lambda fraction, message: heard["progress"].append(fraction))
-        job.returned.connect(heard["returned"].append)
         job.failed.connect(heard["failed"].append)
         job.ended.connect(lambda: heard.update(ended=heard["ended"] + 1))
         job.start()
@@ -98,3 +97,38 @@ def test_a_job_stops_with_its_owner(qtbot, start, heard):
     owner.deleteLater()
     qtbot.waitUntil(closed.is_set)
     assert heard["returned"] == []
+
+
+def test_a_result_is_shown_in_turns_of_the_event_loop(qtbot, start, heard):
+    def steps():
+        yield Progress(0.1, "begin")
+        return "ab"
+
+    happened = []
+
+    def show(result):
+        for part in result:
+            happened.append(part)
+            QTimer.singleShot(0, lambda: happened.append("life"))
+            assert not heard["ended"]
+            yield
+
+    job, _ = start(steps(), show)
+    qtbot.waitUntil(lambda: job.showing)
+    assert not job.cancel()
+    qtbot.waitUntil(lambda: heard["ended"] == 1)
+    assert happened == ["a", "life", "b", "life"]
+
+
+def test_a_turn_that_fails_is_the_last(qtbot, start, heard):
+    def steps():
+        yield Progress(0.1, "begin")
+
+    def show(_):
+        yield
+        raise ZeroDivisionError("by zero")
+
+    with qtbot.capture_exceptions() as raised:
+        start(steps(), show)
+        qtbot.waitUntil(lambda: heard["ended"] == 1)
+    assert [kind for kind, *_ in raised] == [ZeroDivisionError]

@@ -1,4 +1,5 @@
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def shown(make_napari_viewer, qtbot, add_map, add_kernel, open_qspace):
     dock.transform.layers.choose(kernel)
     dock.transform.beside.choose(raw)
     dock.transform.show_button.click()
-    qtbot.waitUntil(lambda: q_viewer_of(viewer) is not None, **WAIT)
+    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
     return viewer, dock, q_viewer_of(viewer)
 
 
@@ -90,9 +91,8 @@ def test_a_map_is_shown_in_its_own_viewer(make_napari_viewer, qtbot, add_map, op
     dock.transform.part.setCurrentText("Im F")
     dock.transform.form.widgets["window"].value = "hann"
     dock.transform.show_button.click()
-    qtbot.waitUntil(lambda: len(q_viewers()) == 1, **WAIT)
+    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
     (q_viewer,) = q_viewers()
-    qtbot.waitUntil(lambda: dock.transform.show_button.isEnabled())
     (transformed,) = q_viewer.layers
     assert transformed.name == "Ag Im F · hann"
     assert transformed.metadata[KEY]["window"] == "hann"
@@ -104,8 +104,9 @@ def test_a_map_is_shown_in_its_own_viewer(make_napari_viewer, qtbot, add_map, op
 
     q_viewer.close()
     dock.transform.show_button.click()
-    qtbot.waitUntil(lambda: len(q_viewers()) == 1, **WAIT)
-    assert len(q_viewers()[0].layers) == 1
+    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
+    (q_viewer,) = q_viewers()
+    assert len(q_viewer.layers) == 1
 
 
 def test_nothing_to_show_is_said(make_napari_viewer, open_qspace):
@@ -128,7 +129,8 @@ def test_the_raw_map_covers_the_left_half_and_a_symmetry_is_in_the_name(shown, q
     dock.transform.form.widgets["symmetry"].value = "C4v"
     dock.transform.form.widgets["mirror_deg"].value = 15.0
     dock.transform.show_button.click()
-    qtbot.waitUntil(lambda: len(q_viewer.layers) == 4, **WAIT)
+    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
+    assert len(q_viewer.layers) == 4
     badged = [layer for layer in q_viewer.layers if "symmetrised C4v" in layer.name]
     assert [layer.visible for layer in badged] == [True, True]
     assert not kernel.visible
@@ -193,8 +195,11 @@ def test_the_curve_follows_a_line_that_is_dragged(shown, qtbot):
     drag(qtbot, q_viewer, end, (1.0, 1.5))
     qtbot.waitUntil(lambda: dock._curves is not before, **WAIT)
     np.testing.assert_allclose(line_of(layer)[1], (1.0, 1.5), atol=0.05)
-    labels = [each.text() for each in q_viewer.window._qt_window.findChildren(QLabel)]
-    assert any("|q| = 1.8" in text and "λ = 3.4" in text for text in labels)
+    labels = " ".join(each.text() for each in q_viewer.window._qt_window.findChildren(QLabel))
+    told = re.search(r"\|q\| = ([\d.]+) 1/nm, λ = ([\d.]+) nm", labels)
+    q, wavelength = (float(number) for number in told.groups())
+    assert q == pytest.approx(np.hypot(1.0, 1.5), abs=0.05)
+    assert q * wavelength == pytest.approx(2 * np.pi, rel=0.01)
     profile = dock._curves.found.profile
     assert profile["q"].values[-1] == pytest.approx(np.hypot(*line_of(layer)[1]))
 
@@ -265,7 +270,8 @@ def test_pairs_of_energies(make_napari_viewer, qtbot, open_qspace, tmp_path, mon
     dock = open_qspace(viewer)
     dock.pairs.form.widgets["radius_per_nm"].value = 1.5
     dock.pairs.show_button.click()
-    qtbot.waitUntil(lambda: dock.pairs.save.isEnabled(), **WAIT)
+    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
+    assert dock.pairs.save.isEnabled()
     q_viewer = q_viewer_of(viewer)
     expected = antisymmetric_part(kernel)
     shown = next(layer for layer in q_viewer.layers if "ρ₋" in layer.name)

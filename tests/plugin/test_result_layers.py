@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_qpi_kernel.bridge import KEY
-from napari_qpi_kernel.extraction import Outcome, Request
-from napari_qpi_kernel.result_layers import add_result
+from napari_qpi_kernel.extraction import Request, make_outcome
+from napari_qpi_kernel.result_layers import add_result, result_names
 from qpi_kernel.assessment import assess
 from qpi_kernel.extract import ExtractSettings, extract_kernel
 from qpi_kernel.scatterers import Scatterers
@@ -19,7 +19,18 @@ def outcome(simulated):
     settings = ExtractSettings(method="wiener", samples=4, refine=False)
     result = extract_kernel(didv, labelled, settings, device="cpu")
     request = Request("Ag", {}, None, None, labelled)
-    return Outcome(request, didv, result, assess(result), result.kernel, 3.0, {})
+    return make_outcome(request, didv, result, assess(result), {})
+
+
+def add(viewer, outcome):
+    """Add the layers of a run without waiting between them; return kernel and scatterers."""
+    names = result_names(outcome, [layer.name for layer in viewer.layers])
+    turns = add_result(viewer, outcome, names)
+    while True:
+        try:
+            next(turns)
+        except StopIteration as done:
+            return done.value
 
 
 def test_each_species_has_its_kernel_and_spread_side_by_side(add_map, outcome):
@@ -27,8 +38,8 @@ def test_each_species_has_its_kernel_and_spread_side_by_side(add_map, outcome):
 
     viewer = ViewerModel()
     add_map(viewer)
-    names = add_result(viewer, outcome)
-    assert names["kernel"] == "Ag [kernel species 1]"
+    kernel, _ = add(viewer, outcome)
+    assert kernel.name == "Ag [kernel species 1]"
     assert "Ag [kernel]" not in viewer.layers
     first, second = (viewer.layers[f"Ag [kernel species {label}]"] for label in (1, 2))
     for layer, part in zip((first, second), outcome.extraction.each_species, strict=True):
@@ -45,7 +56,7 @@ def test_the_scatterers_are_coloured_by_species(add_map, outcome):
 
     viewer = ViewerModel()
     add_map(viewer)
-    points = viewer.layers[add_result(viewer, outcome)["scatterers"]]
+    _, points = add(viewer, outcome)
     colours = {
         tuple(colour): set(
             points.features["species"][np.all(points.border_color == colour, axis=1)]
@@ -60,5 +71,5 @@ def test_a_second_run_replaces_no_layer(add_map, outcome):
 
     viewer = ViewerModel()
     add_map(viewer)
-    add_result(viewer, outcome)
-    assert add_result(viewer, outcome)["kernel"] == "Ag [kernel species 1 2]"
+    add(viewer, outcome)
+    assert add(viewer, outcome)[0].name == "Ag [kernel species 1 2]"
