@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,3 +28,7 @@ def client() -> Iterator[Any]:
         processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
     ) as client:
         yield client
+        # A cancelled task runs on; were its client gone, it could leave HDF5 locked for good.
+        (worker,) = client.cluster.workers.values()
+        while worker.state.executing:
+            time.sleep(0.05)
