@@ -3,9 +3,10 @@
     python benchmarks/batch.py [--maps 100] [--pixels 96] [--method aligned]
 
 Prints a Markdown table: seconds on the clock and of the processors, and the largest deviation of a
-kernel from that of a serial run over its largest value. The scheduler and its workers are processes
-of their own that are reached over loopback TCP; starting them takes processor time, but the clock
-runs without it. Processor time needs a system that counts that of its children (not Windows).
+kernel from that of a serial run over its largest value; stderr shows how far it is. The scheduler
+and its workers are processes of their own that are reached over loopback TCP; starting them takes
+processor time, but the clock runs without it. Processor time needs a system that counts that of its
+children (not Windows).
 """
 
 import argparse
@@ -85,13 +86,14 @@ def batch(
 ) -> tuple[list[BatchItem], float]:
     """Run a batch and return its items and seconds; kill -9 a worker when a share is done."""
 
-    def kill_in_time(step: Progress) -> None:
+    def watch(step: Progress) -> None:
+        tell(f"{step.fraction:4.0%} {step.message}")
         if dying is not None and step.fraction > when and dying.poll() is None:
             dying.send_signal(signal.SIGKILL)
             dying.wait()
 
     start = time.monotonic()
-    items = drain(iter_batch(files, settings, out, scheduler=address), kill_in_time)
+    items = drain(iter_batch(files, settings, out, scheduler=address), watch)
     assert dying is None or dying.poll() is not None, "no worker died"
     return items, time.monotonic() - start
 
@@ -124,8 +126,14 @@ def processor_s() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
+def tell(words: str) -> None:
+    """Show how far it is, in one line."""
+    print(f"\r\033[K{words}", end="", file=sys.stderr, flush=True)
+
+
 def row(words: str, seconds: float, processor: float, done: int, wrong: str = "") -> None:
     load = os.getloadavg()[0]
+    tell("")
     print(
         f"| {words} | {seconds:.0f} | {processor:.0f} | {load:.1f} | {done} | {wrong} |", flush=True
     )
@@ -155,7 +163,10 @@ def main() -> None:
         folder = Path(name)
         files = maps(folder, chosen.maps, chosen.pixels)
         start, used = time.monotonic(), processor_s()
-        truth = [run(file, settings).extraction.kernel.values[0] for file in files]
+        truth = []
+        for file in files:
+            tell(f"serial: {file.name}")
+            truth.append(run(file, settings).extraction.kernel.values[0])
         row("serial, nothing written", time.monotonic() - start, processor_s() - used, len(truth))
         for words, workers, death in (
             ("1 worker", 1, False),
