@@ -133,7 +133,8 @@ class SourcePanel(QGroupBox):
         self._file_row = row(self.path, self.browse)
         self._rows.addRow(self._file_row)
         self._rows.addRow(self.summary)
-        self._rows.addRow("Energies", row(self.energies, self.bias_mV))
+        self._rows.addRow("Energies", self.energies)
+        self._rows.addRow("Bias", self.bias_mV)
         self._rows.addRow("Find in", self.find_in)
         self.source.currentIndexChanged.connect(self._refresh)
         self.energies.currentIndexChanged.connect(self._refresh)
@@ -153,7 +154,7 @@ class SourcePanel(QGroupBox):
         self.energies.model().item(stated).setEnabled(self.from_file)
         if not self.from_file and self.energies.currentIndex() == stated:
             self.energies.setCurrentIndex(0)
-        self.bias_mV.setVisible(self.energies.currentData() == "nearest")
+        self._rows.setRowVisible(self.bias_mV, self.energies.currentData() == "nearest")
 
     def _choose(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Settings of the batch", "", SETTINGS)

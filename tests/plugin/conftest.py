@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,20 @@ def open_dock(qtbot):
         return dock
 
     return open_it
+
+
+@pytest.fixture
+def batch_here(client, monkeypatch):
+    """Let batches run here; returns what they ask for: workers, scheduler and device of each."""
+
+    @contextmanager
+    def give(*asked):
+        given.append(asked)
+        yield client
+
+    given = []
+    monkeypatch.setattr("qpi_kernel.batch.connected", give)
+    return given
 
 
 @pytest.fixture(autouse=True)

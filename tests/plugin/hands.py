@@ -106,11 +106,15 @@ def press(qtbot, viewer, key):
 
 def drop(viewer, *paths):
     """Drop files onto the picture."""
+    drop_on(_inside(viewer, "QtViewer"), *paths)
+
+
+def drop_on(widget, *paths):
+    """Drop files onto a widget."""
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(Path(path))) for path in paths])
     place = QPointF(50, 50)
-    event = QDropEvent(place, Qt.CopyAction, mime, Qt.LeftButton, Qt.NoModifier)
-    _inside(viewer, "QtViewer").dropEvent(event)
+    widget.dropEvent(QDropEvent(place, Qt.CopyAction, mime, Qt.LeftButton, Qt.NoModifier))
 
 
 def _inside(viewer, kind):

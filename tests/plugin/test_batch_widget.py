@@ -1,13 +1,9 @@
 """Many files from the dock: what is asked for, what the table shows, what a double click opens."""
 
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 
 pytest.importorskip("napari")
-from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
 from napari_qpi_kernel.bridge import KEY
@@ -15,22 +11,11 @@ from qpi_kernel.batch_summary import WAITING, BatchItem, BatchProgress
 from qpi_kernel.export import write_map
 from qpi_kernel.pipeline import PipelineSettings
 from qpi_kernel.settings import from_dict, save
+from tests.plugin.hands import drop_on
 from tests.plugin.test_extract_widget import click, names
 
 WAIT = {"timeout": 240_000}
 SETTINGS = {"extract": {"method": "average", "window_nm": 10.0, "samples": 4}, "device": "cpu"}
-
-
-@pytest.fixture
-def here(client, monkeypatch):
-    @contextmanager
-    def give(*asked):
-        given.append(asked)
-        yield client
-
-    given = []
-    monkeypatch.setattr("qpi_kernel.batch.connected", give)
-    return given
 
 
 @pytest.fixture
@@ -58,20 +43,21 @@ def cells(dock, column):
     return [table.item(row, column).text() for row in range(table.rowCount())]
 
 
-def drop(table, paths):
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(path) for path in paths])
-    place = QPointF(5, 5)
-    table.dropEvent(QDropEvent(place, Qt.CopyAction, data, Qt.LeftButton, Qt.NoModifier))
-
-
 def run(qtbot, dock):
     click(qtbot, dock.running.start)
     qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
 
 
 def test_a_batch_from_files_to_layers(
-    make_napari_viewer, qtbot, open_batch, open_dock, files, here, screenshot, tmp_path, monkeypatch
+    make_napari_viewer,
+    qtbot,
+    open_batch,
+    open_dock,
+    files,
+    batch_here,
+    screenshot,
+    tmp_path,
+    monkeypatch,
 ):
     settings = tmp_path / "settings.toml"
     save(from_dict(PipelineSettings, SETTINGS | {"bias_mV": 5.0}), settings)
@@ -79,7 +65,7 @@ def test_a_batch_from_files_to_layers(
     viewer.window.resize(1280, 720)
     dock = open_batch(viewer)
     assert "measurements" in dock.running.reason.text()
-    drop(dock.files.table, [*files, str(tmp_path / "notes.docx")])
+    drop_on(dock.files.table, *files, tmp_path / "notes.docx")
     assert "notes.docx" in dock.job.status.text()
     assert cells(dock, 2) == ["not started"] * 3
     assert "folder" in dock.running.reason.text()
@@ -91,7 +77,7 @@ def test_a_batch_from_files_to_layers(
     click(qtbot, dock.source.browse)
     assert dock.source.energies.currentData() == "stated"
     run(qtbot, dock)
-    assert here == [(None, None, "cpu")]
+    assert batch_here == [(None, None, "cpu")]
     verdicts = cells(dock, 2)
     assert set(verdicts[:2]) <= {"good", "doubtful", "untrusted"}
     assert verdicts[2] == "error"

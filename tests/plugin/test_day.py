@@ -4,6 +4,8 @@ One test goes through it with mouse and keys where there is something to hit, an
 every step in `screenshots`.
 """
 
+import csv
+import json
 import re
 
 import numpy as np
@@ -18,16 +20,28 @@ from napari_qpi_kernel.bridge import KEY
 from napari_qpi_kernel.qspace_overlays import cut_layer, line_of
 from napari_qpi_kernel.qspace_viewer import q_viewer_of
 from qpi_kernel.cli import main
+from qpi_kernel.export import write_map
 from qpi_kernel.extract import METHODS
 from qpi_kernel.read import read_file, select_didv
 from qpi_kernel.simulate import simulate_map
 from tests.library.read.writers import grid_bytes
-from tests.plugin.hands import PLUGIN, Day, click_at, drag, drop, point_at, press
+from tests.plugin.hands import PLUGIN, Day, click_at, drag, drop, drop_on, point_at, press
 
 SIZE_NM, PIXELS = 40.0, 256
 BIASES_MV = np.linspace(-50.0, 50.0, 21)
 MISSING_ROWS = 4
 NAME = "Grid_017 dI/dV"
+KINDS = ("kernel", "kernel spread", "reconstruction", "residual", "kernel 2", "kernel 3")
+FILES = {
+    "points.csv",
+    "figure.svg",
+    "curves/dispersion.csv",
+    "result/kernel.tif",
+    "result/methods.txt",
+    "result/recipe.json",
+    "many/summary.csv",
+    "again/kernel.tif",
+}
 MASS = 0.4  # of the surface state of Ag(111), in electron masses
 
 
@@ -57,7 +71,9 @@ def grid(tmp_path_factory):
     return path, truth
 
 
-def test_the_day(make_napari_viewer, qtbot, open_dock, screenshot, grid, tmp_path, monkeypatch):
+def test_the_day(
+    make_napari_viewer, qtbot, open_dock, batch_here, screenshot, grid, tmp_path, monkeypatch
+):
     def answer(path):
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(path), ""))
@@ -88,7 +104,16 @@ def test_the_day(make_napari_viewer, qtbot, open_dock, screenshot, grid, tmp_pat
     a_symmetry_shows_in_the_name(day)
     everything_is_exported(day)
     a_figure_is_saved(day)
+    many_files_wait_in_a_queue(day, path)
     the_recipe_repeats_it(day, path)
+
+    assert {f"{NAME} [{kind}]" for kind in KINDS} <= {layer.name for layer in viewer.layers}
+    left = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
+    assert left >= FILES
+    assert not [name for name in left if ".part" in name]
+    told = json.loads((tmp_path / "result" / "assessment.json").read_text(encoding="utf-8"))
+    assert told["verdict"] == day.layer("kernel 2").metadata[KEY]["assessment"]["verdict"]
+    assert told["verdict"] != "untrusted"
 
 
 def the_dock_says_what_computes(day):
@@ -337,6 +362,31 @@ def a_figure_is_saved(day):
     day.answer(day.folder / "figure.svg")
     day.run(day.dock.results.figure)
     assert "svg" in (day.folder / "figure.svg").read_text(encoding="utf-8")[:500]
+
+
+def many_files_wait_in_a_queue(day, path):
+    """The next grid and this one, with the settings of the dock; what is made is not made again."""
+    dock, out = day.open_dock("Batch"), day.folder / "many"
+    following = write_map(day.truth.didv.isel(bias=slice(8, 13)), day.folder / "Grid_018.nc")
+    drop_on(dock.files.table, path, following)
+    dock.source.energies.setCurrentIndex(dock.source.energies.findData("nearest"))
+    dock.source.bias_mV.setValue(5.0)
+    assert "average" in dock.source.summary.text()
+    day.type_into(dock.running.out, str(out))
+    day.run(dock.running.start, dock)
+    table = dock.files.table
+    lines = [[table.item(row, column).text() for column in range(3)] for row in (0, 1)]
+    assert [line[:2] for line in lines] == [["Grid_017.3ds", "5"], ["Grid_018.nc", "5"]]
+    assert {line[2] for line in lines} <= {"good", "doubtful", "untrusted"}
+    assert "2 of 2 results" in dock.job.status.text()
+    with (out / "summary.csv").open(encoding="utf-8") as file:
+        assert [row["verdict"] for row in csv.DictReader(file)] == [line[2] for line in lines]
+    table.selectRow(0)
+    day.shot("17_batch")
+    made = {file: file.stat().st_mtime_ns for file in out.glob("*/recipe.json")}
+    day.run(dock.running.start, dock)
+    assert {file: file.stat().st_mtime_ns for file in out.glob("*/recipe.json")} == made
+    assert len(made) == 2
 
 
 def the_recipe_repeats_it(day, path):
