@@ -77,41 +77,54 @@ def _waves(frequency: Tensor, places: Tensor) -> Tensor:
     return torch.complex(torch.cos(angle), -torch.sin(angle) * (frequency.abs() < 0.5))
 
 
-def kernel_spectrum(geometry: Geometry, kernel: Tensor) -> Tensor:
-    """Return the spectrum of a kernel (..., K, K), its scatterer at the canvas origin."""
-    rows, columns = geometry.canvas
-    pad = (0, columns - geometry.window, 0, rows - geometry.window)
-    placed = torch.nn.functional.pad(kernel, pad)
-    placed = torch.roll(placed, (-geometry.half, -geometry.half), (-2, -1))
-    spectrum: Tensor = torch.fft.rfft2(placed)
-    return spectrum
-
-
 def convolve(geometry: Geometry, spectrum: Tensor, kernel: Tensor) -> Tensor:
     """Return the map M a (..., height, width) of a kernel a (..., K, K) at the scatterers."""
-    spectral = spectrum * kernel_spectrum(geometry, kernel)
-    full: Tensor = torch.fft.irfft2(spectral, s=geometry.canvas)
-    return full[..., : geometry.height, : geometry.width]
+    waves = from_corners(geometry, spectrum) * canvas_spectrum(geometry, kernel)
+    return from_canvas(geometry, waves, geometry.height, geometry.width)
 
 
 def correlate(geometry: Geometry, spectrum: Tensor, field: Tensor) -> Tensor:
     """Return the back-projection M^T y (..., K, K) of a map: what the scatterers see around."""
-    full = torch.fft.irfft2(spectrum.conj() * map_spectrum(geometry, field), s=geometry.canvas)
-    return cut_window(geometry, full)
+    return centred_window(geometry, spectrum.conj() * canvas_spectrum(geometry, field))
 
 
-def map_spectrum(geometry: Geometry, field: Tensor) -> Tensor:
-    """Return the spectrum of a map on the canvas, zero outside the map."""
+def kernel_spectrum(geometry: Geometry, kernel: Tensor) -> Tensor:
+    """Return the spectrum of a kernel (..., K, K), its scatterer at the canvas origin."""
+    return from_corners(geometry, canvas_spectrum(geometry, kernel))
+
+
+def centred_window(geometry: Geometry, spectrum: Tensor) -> Tensor:
+    """Return the kernel window (..., K, K) about the origin of a canvas."""
+    cornered = spectrum * _corner(geometry, spectrum).conj()
+    return from_canvas(geometry, cornered, geometry.window, geometry.window)
+
+
+def from_corners(geometry: Geometry, spectrum: Tensor) -> Tensor:
+    """Return X(q) of the corners at which the kernel windows of the scatterers begin."""
+    return spectrum * _corner(geometry, spectrum)
+
+
+# Transforms go along one axis after the other: rows of zeros are never transformed, and rows that
+# nobody asks for never computed.
+def canvas_spectrum(geometry: Geometry, image: Tensor) -> Tensor:
+    """Return the spectrum of a map or window at the corner of the canvas, zero beyond it."""
     rows, columns = geometry.canvas
-    pad = (0, columns - geometry.width, 0, rows - geometry.height)
-    spectrum: Tensor = torch.fft.rfft2(torch.nn.functional.pad(field, pad))
+    spectrum: Tensor = torch.fft.fft(torch.fft.rfft(image, n=columns), n=rows, dim=-2)
     return spectrum
 
 
-def cut_window(geometry: Geometry, full: Tensor) -> Tensor:
-    """Cut the kernel window (..., K, K) out of a canvas whose origin is at pixel (0, 0)."""
-    rolled = torch.roll(full, (geometry.half, geometry.half), (-2, -1))
-    return rolled[..., : geometry.window, : geometry.window]
+def from_canvas(geometry: Geometry, spectrum: Tensor, height: int, width: int) -> Tensor:
+    """Return the part of this size at the corner of the canvas; see `canvas_spectrum`."""
+    along_rows = torch.fft.ifft(spectrum, dim=-2)[..., :height, :]
+    image: Tensor = torch.fft.irfft(along_rows, n=geometry.canvas[1])
+    return image[..., :width]
+
+
+def _corner(geometry: Geometry, like: Tensor) -> Tensor:
+    """Return X(q) of a scatterer half a window before the first pixel."""
+    place = torch.full((1, 2), -geometry.half, dtype=torch.float64, device=like.device)
+    corner = activation_spectrum(geometry, place, torch.ones_like(place[:, 0]))
+    return corner if like.dtype in (torch.float64, torch.complex128) else corner.to(torch.complex64)
 
 
 def _even_fast_length(length: int) -> int:

@@ -17,9 +17,10 @@ from torch import Tensor
 from qpi_kernel.convolution import (
     Geometry,
     activation_spectrum,
+    canvas_spectrum,
     convolve,
-    correlate,
-    kernel_spectrum,
+    from_canvas,
+    from_corners,
 )
 
 
@@ -58,15 +59,19 @@ class NormalEquations:
         """X(q) of the scatterers of each species on the canvas, (species, *canvas)."""
         return activation_spectrum(self.geometry, self.rows_columns, self.members * self.weights)
 
+    @cached_property
+    def _corners(self) -> Tensor:
+        return from_corners(self.geometry, self.spectrum)
+
     def forward(self, kernel: Tensor) -> Tensor:
         """Return M a summed over the species, shape (..., bias, height, width)."""
-        spectral = (self.spectrum * kernel_spectrum(self.geometry, kernel)).sum(-3)
-        full: Tensor = torch.fft.irfft2(spectral, s=self.geometry.canvas)
-        return full[..., : self.geometry.height, : self.geometry.width]
+        waves = (self._corners * canvas_spectrum(self.geometry, kernel)).sum(-3)
+        return from_canvas(self.geometry, waves, self.geometry.height, self.geometry.width)
 
     def back(self, field: Tensor) -> Tensor:
         """Return M^T y, shape (..., bias, species, K, K)."""
-        return correlate(self.geometry, self.spectrum, field[..., None, :, :])
+        seen = self._corners.conj() * canvas_spectrum(self.geometry, field[..., None, :, :])
+        return from_canvas(self.geometry, seen, self.geometry.window, self.geometry.window)
 
     def waves(self, kernel: Tensor) -> Tensor:
         """Return what each species adds to the maps, shape (..., bias, species, height, width)."""
@@ -74,9 +79,8 @@ class NormalEquations:
 
     def project(self, field: Tensor) -> Tensor:
         """Return P y: measured pixels only, background taken off."""
-        measured = field * self.mask
-        terms = torch.einsum("tyx,...yx->...t", self.basis, measured)
-        return measured - torch.einsum("...t,tyx->...yx", terms, self.basis)
+        measured, terms = (field * self.mask).flatten(-2), self.basis.flatten(1)
+        return (measured - (measured @ terms.T) @ terms).reshape(field.shape)
 
     def background(self, field: Tensor, degree: int) -> Tensor:
         """Return the background of a map by least squares, everywhere (not only where measured)."""

@@ -11,7 +11,7 @@ import torch
 from skimage.feature import peak_local_max
 from torch import Tensor
 
-from qpi_kernel.convolution import kernel_spectrum, map_spectrum
+from qpi_kernel.convolution import canvas_spectrum, kernel_spectrum
 from qpi_kernel.extract.grids import Grid
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.scatterers import Scatterers
@@ -110,8 +110,8 @@ def matched_filter(
     power = kernel_spectrum(geometry, kernel.square()).conj()
     precision = 1 / noise[:, None, None, None] ** 2
     near = (..., slice(geometry.height + 2 * margin), slice(geometry.width + 2 * margin))
-    hits = torch.fft.irfft2(transfer * map_spectrum(geometry, rest[:, None]), s=geometry.canvas)
-    seen = torch.fft.irfft2(power * map_spectrum(geometry, problem.mask), s=geometry.canvas)
+    hits = torch.fft.irfft2(transfer * canvas_spectrum(geometry, rest[:, None]), s=geometry.canvas)
+    seen = torch.fft.irfft2(power * canvas_spectrum(geometry, problem.mask), s=geometry.canvas)
     numerator, denominator = (
         torch.roll((image * precision).sum(0), (margin, margin), (-2, -1))[near]
         for image in (hits, seen)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from qpi_kernel.convolution import Geometry, convolve, correlate, kernel_spectrum, map_spectrum
+from qpi_kernel.convolution import Geometry, canvas_spectrum, convolve, correlate, kernel_spectrum
 from qpi_kernel.extract.grids import MODEL_WINDOW
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.posterior import conjugate_gradients
@@ -42,7 +42,7 @@ def unit_norm(kernel: Tensor) -> Tensor:
 
 def response(geometry: Geometry, kernel: Tensor, field: Tensor) -> Tensor:
     """Return the matched filter of each kernel on the canvas, (start, *canvas)."""
-    hits = (kernel_spectrum(geometry, kernel).conj() * map_spectrum(geometry, field)).sum(-3)
+    hits = (kernel_spectrum(geometry, kernel).conj() * canvas_spectrum(geometry, field)).sum(-3)
     response: Tensor = torch.fft.irfft2(hits, s=geometry.canvas)
     return response
 
@@ -79,7 +79,7 @@ def solve_activations(
     momentum = torch.ones_like(largest)
     for _ in range(steps):
         rest = residual(problem, Guess(guess.kernel, ahead))
-        hits = (transfer.conj() * map_spectrum(geometry, rest)).sum(1)
+        hits = (transfer.conj() * canvas_spectrum(geometry, rest)).sum(1)
         gradient = torch.fft.irfft2(hits, s=geometry.canvas)
         after = (ahead + gradient / largest - threshold).clamp(min=0)
         step = after - here

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from qpi_kernel.convolution import Geometry, cut_window, map_spectrum
+from qpi_kernel.convolution import Geometry, canvas_spectrum, centred_window
 
 WINDOW = 64
 # Tikhonov strengths relative to the mean of |X(q)|^2: under-, mid- and over-regularised.
@@ -68,18 +68,14 @@ def normal_statistics(
     power = spectrum.abs() ** 2
     # By Parseval the mean of |X(q)|^2 is the sum of the squared weights.
     averages = _mean(power, geometry)
-    back = spectrum.conj() * map_spectrum(geometry, field)
-
-    def window(spectral: Tensor) -> Tensor:
-        return cut_window(geometry, torch.fft.irfft2(spectral, s=geometry.canvas))
-
-    estimates = [window(back / (power + ridge * averages)) for ridge in RIDGES]
-    autocorrelation = 10 * window(power.to(spectrum.dtype) / averages)
+    back = spectrum.conj() * canvas_spectrum(geometry, field)
+    estimates = [centred_window(geometry, back / (power + ridge * averages)) for ridge in RIDGES]
+    autocorrelation = 10 * centred_window(geometry, power.to(spectrum.dtype) / averages)
     half = geometry.half
     autocorrelation[..., half, half] = 0
 
     weight = radial_weight(geometry.window, device=field.device)
-    images = torch.stack([window(back / averages), *estimates], 1) * weight
+    images = torch.stack([centred_window(geometry, back / averages), *estimates], 1) * weight
     scale = images[:, 2].square().mean((-2, -1)).sqrt().clamp(min=1e-20)
     images = images / scale[:, None, None, None]
     # Variance of the noise in the middle estimate, summed over frequencies (Parseval).
