@@ -34,6 +34,8 @@ FITS, WRONG, WHOLE = 0.65, 0.5, 0.7
 # weights are whatever the noise makes of them. Together with a kernel that explains less than WHOLE
 # and whose spread is above VAGUE that tells wrong places.
 UNEVEN, VAGUE = 0.25, 0.5
+# Where one scatterer is found in several pieces the map is explained, but weights scatter more.
+RAGGED, BROKEN = 0.3, 0.5
 # Share of the scatterers that have a partner at one and the same displacement. True ones stay below
 # a quarter; where lobes of a core or crests of its ripples are taken for scatterers, half have one.
 REPEATED, COPIED = 0.3, 0.4
@@ -167,6 +169,14 @@ def _judge_kernel(
                 2,
                 f"scatterers may be marked where none stand: their weights differ by {scatter:.0%},"
                 " and the kernel is vague and explains little of the map",
+            )
+        )
+    elif scatter > RAGGED:
+        found.append(
+            (
+                2 if scatter > BROKEN else 1,
+                f"the weights of the scatterers differ by {scatter:.0%}: one may be marked"
+                " in several pieces, or there are several species",
             )
         )
     if spread > SHARP:

@@ -1,45 +1,50 @@
-"""Scatterers found in a map whose kernel nobody knows yet: the network marks them.
+"""Scatterers found in a map whose kernel nobody knows yet: marked, tried out, and doubted.
 
-The finder was trained on maps of many kernels, so it knows a scatterer among ripples without
-knowing its pattern. Where it marks nothing, the cores that stand out of the map are taken.
+The network marks them, and the rounds of kernel and scatterers show what the marks are worth. Where
+the network expects another kernel at these scatterers than the map asks for, they may be lobes of
+the pattern, or most of them are missing: then sparse blind deconvolution, which knows no kernels,
+gives a second opinion. The scatterers that explain more of the map are kept; each of them has to
+explain as much as one that is added.
 """
 
-import numpy as np
+import math
+from dataclasses import dataclass
+
 import torch
 import xarray as xr
-from skimage.feature import peak_local_max
-from torch import Tensor
 
-from qpi_kernel.extract.grids import Grid, make_grids
+from qpi_kernel.errors import QpiError
+from qpi_kernel.extract.all_biases import strongest
+from qpi_kernel.extract.grids import Grid, make_grids, near, without
 from qpi_kernel.extract.machine import choose_device, gpu_memory
-from qpi_kernel.extract.normal_equations import normal_equations
+from qpi_kernel.extract.marks import iter_marks
+from qpi_kernel.extract.refine import ADD_SIGMA
+from qpi_kernel.extract.rounds import State, iter_rounds
+from qpi_kernel.extract.sbd import iter_sbd
 from qpi_kernel.extract.settings import ExtractSettings
-from qpi_kernel.learn.finder import finder_input
+from qpi_kernel.extract.validity import DENSEST
 from qpi_kernel.learn.model import Model, load_model
-from qpi_kernel.locate import iter_locate, suggest_window_nm
+from qpi_kernel.locate import suggest_window_nm
 from qpi_kernel.maps import check_map
-from qpi_kernel.progress import Progress, Steps, drain
+from qpi_kernel.progress import Progress, Steps, drain, scaled
 from qpi_kernel.scatterers import Scatterers
 
-# Least probability of a mark, on maps like those of the training.
-SURE = 0.35
-# Of a long energy stack the slices with the clearest marks vote.
-VOTING_BIASES = 8
-# Two marks closer than this [px] are one.
-APART_PX = 2
+# The kernel that the network expects explains at least this share of what the kernel of the map
+# explains, or the scatterers are doubted (`python benchmarks/second_opinion.py`).
+EXPECTED = 0.86
 
 
 def find_scatterers(
-    didv: xr.DataArray, settings: ExtractSettings | None = None, device: str = "auto"
+    didv: xr.DataArray, settings: ExtractSettings | None = None, device: str = "auto", seed: int = 0
 ) -> Scatterers:
-    """Find the scatterers of a map with the trained finder; see `iter_find_scatterers`."""
-    return drain(iter_find_scatterers(didv, settings, device))
+    """Find the scatterers of a map; see `iter_find_scatterers`."""
+    return drain(iter_find_scatterers(didv, settings, device, seed))
 
 
 def iter_find_scatterers(
-    didv: xr.DataArray, settings: ExtractSettings | None = None, device: str = "auto"
+    didv: xr.DataArray, settings: ExtractSettings | None = None, device: str = "auto", seed: int = 0
 ) -> Steps[Scatterers]:
-    """Find the scatterers of a map with the trained finder, step by step.
+    """Find the scatterers of a map, step by step.
 
     Parameters
     ----------
@@ -48,11 +53,13 @@ def iter_find_scatterers(
     settings : ExtractSettings, optional
         Window and model.
     device : {"auto", "cpu", "cuda"}
+    seed : int
+        Of the posterior draws.
 
     Returns
     -------
     Steps of Scatterers
-        Positions [nm], weight 1, and the probability of each mark as confidence.
+        Positions [nm], weights about 1, and a confidence.
 
     Raises
     ------
@@ -62,48 +69,71 @@ def iter_find_scatterers(
     check_map(didv)
     settings = settings or ExtractSettings()
     place = choose_device(device)
+    generator = torch.Generator().manual_seed(seed)
     with gpu_memory():
         _, grid = make_grids(didv, settings.window_nm or suggest_window_nm(didv), place)
-        return (yield from iter_find(grid, load_model(settings.model, str(place))))
+        model = load_model(settings.model, str(place))
+        return (yield from iter_find(grid, settings, model, generator)).scatterers
 
 
-def iter_find(grid: Grid, model: Model) -> Steps[Scatterers]:
-    """Find the scatterers of a map on the model grid; see `iter_find_scatterers`."""
-    yield Progress(0.0, "looking for scatterers")
-    logits = []
-    for field in _levelled(grid):
-        with torch.inference_mode():
-            logits.append(model.finder(finder_input(field[None], grid.mask[None]))[0])
-        yield Progress(len(logits) / (len(grid.field) + 1), "looking for scatterers")
-    height, width = grid.field.shape[-2:]
-    stack = torch.stack(logits)[:, :height, :width]
-    clear = torch.sigmoid(stack).flatten(1).topk(min(20, height * width)).values.sum(1)
-    voted = stack[torch.argsort(clear)[-VOTING_BIASES:]].mean(0)
-    probability = (torch.sigmoid(voted) * grid.mask).cpu().numpy()
-    peaks = peak_local_max(
-        probability, min_distance=APART_PX, threshold_abs=SURE, exclude_border=False
+def iter_find(
+    grid: Grid, settings: ExtractSettings, model: Model, generator: torch.Generator
+) -> Steps[State]:
+    """Find scatterers and kernel of the strongest biases (`all_biases.strongest`) of a map."""
+    marks = yield from scaled(iter_marks(grid, model), 0.0, 0.1)
+    some = grid.at(strongest(grid, settings.background_degree))
+    first = yield from scaled(_tried(some, marks, settings, model, generator), 0.1, 0.5)
+    if not settings.refine or first.expected >= EXPECTED:
+        return first.state
+    yield Progress(0.5, "the kernel is not as expected: looking for scatterers once more")
+    try:
+        others = yield from scaled(iter_sbd(some, settings.background_degree, generator), 0.5, 0.8)
+        second = yield from scaled(_tried(some, others, settings, model, generator), 0.8, 1.0)
+    except QpiError:
+        return first.state
+    return (second if second.cost < first.cost else first).state
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What became of some scatterers.
+
+    Parameters
+    ----------
+    state : State
+    expected : float
+        What the network's kernel explains of the map, over what the kernel of the map explains.
+    cost : float
+        chi^2 of what is left over, by the one kernel and the other on average, and what the
+        scatterers cost.
+    """
+
+    state: State
+    expected: float
+    cost: float
+
+
+def _tried(
+    grid: Grid,
+    scatterers: Scatterers,
+    settings: ExtractSettings,
+    model: Model,
+    generator: torch.Generator,
+) -> Steps[_Trial]:
+    start = near(scatterers, grid)
+    state = yield from iter_rounds(grid, start, settings, model, True, generator)
+    used = without(grid, state.foreign)
+    problem = used.problem(state.scatterers, settings.background_degree)
+    expected = state.shape.on_window(grid.window, 1.0).mean
+    kernels = torch.stack([torch.zeros_like(expected), expected, state.kernel])
+    rest = problem.project(problem.field - problem.forward(kernels)) / state.noise[:, None, None]
+    whole, guessed, fitted = rest.square().sum((-3, -2, -1)).tolist()
+    pixels, count = float(grid.mask.sum()), len(state.scatterers)
+    chi2 = state.misfits[-1] * pixels * len(grid.field)
+    cost = chi2 * (1 + guessed / fitted) / 2 + ADD_SIGMA**2 * count
+    return _Trial(
+        state,
+        (whole - guessed) / max(whole - fitted, 1e-6 * whole),
+        # So many scatterers explain any map.
+        math.inf if count * DENSEST > pixels else cost,
     )
-    if len(peaks) == 0:
-        return (yield from iter_locate(grid.didv))
-    places, sure = _centred(probability, peaks), probability[tuple(peaks.T)]
-    at = torch.as_tensor(places).to(grid.field)
-    like = Scatterers(np.zeros((len(peaks), 2)), confidence=sure.astype(np.float64))
-    return grid.from_pixels(at, torch.ones(len(peaks)), like)
-
-
-def _levelled(grid: Grid) -> Tensor:
-    """Take a quadratic background off, as in the training."""
-    nothing = torch.zeros(0, device=grid.field.device)
-    problem = normal_equations(grid.field, grid.mask, 1, nothing.reshape(0, 2), nothing, 2)
-    return problem.project(problem.field)
-
-
-def _centred(probability: np.ndarray, peaks: np.ndarray) -> np.ndarray:
-    """Return the centre of mass of each mark (row, column) [px]."""
-    padded = np.pad(probability.astype(np.float64), 1)
-    offsets = np.arange(-1.0, 2.0)
-    result = peaks.astype(np.float64)
-    for mark, (row, column) in enumerate(peaks):
-        patch = padded[row : row + 3, column : column + 3]
-        result[mark] += [patch.sum(1) @ offsets / patch.sum(), patch.sum(0) @ offsets / patch.sum()]
-    return result

@@ -52,6 +52,11 @@ class Grid:
             torch.as_tensor(kinds).to(self.field),
         )  # fmt: skip
 
+    def at(self, biases: Tensor) -> "Grid":
+        """Return the maps of some of the biases, by index."""
+        some = self.didv.isel(bias=biases.cpu().numpy())
+        return replace(self, didv=some, field=self.field[biases])
+
     def to_pixels(self, scatterers: Scatterers) -> tuple[Tensor, Tensor]:
         """Return positions (n, 2) as (row, column) [px] and weights."""
         origin = np.array([self.didv["x"].values[0], self.didv["y"].values[0]])
@@ -93,6 +98,27 @@ def without(grid: Grid, foreign: Tensor) -> Grid:
     spread = torch.nn.functional.interpolate(image, size, mode="nearest")[0, 0]
     mask = grid.mask * (1 - spread)
     return replace(grid, mask=mask, field=grid.field * mask)
+
+
+def near(scatterers: Scatterers, grid: Grid) -> Scatterers:
+    """Keep the scatterers whose kernel window reaches into the map.
+
+    Raises
+    ------
+    QpiError
+        If none of them lies in the map.
+    """
+    places, _ = grid.to_pixels(scatterers)
+    half = grid.window // 2
+    size = torch.tensor(grid.field.shape[-2:], device=places.device)
+    keep = ((places > -half) & (places < size + half)).all(-1).cpu().numpy()
+    inside = ((places > -1) & (places < size)).all(-1).cpu().numpy()
+    if not inside.any():
+        raise QpiError(
+            f"none of the {len(scatterers)} scatterers lies in the map; mark at least one, or leave"
+            " them out to have them found"
+        )
+    return scatterers.select(keep)
 
 
 def make_grids(didv: xr.DataArray, window_nm: float, device: torch.device) -> tuple[Grid, Grid]:

@@ -1,5 +1,6 @@
-"""What computes here, and with which model, in one line."""
+"""What computes here: the device, its memory, its cores, and the model, in one line."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -67,3 +68,18 @@ def describe_machine(device: str = "auto", model: str | None = None) -> str:
     except QpiError:
         return f"{where}; no learned model is installed: choose another method"
     return f"{where}; model {loaded.card['name']} ({loaded.sha256[:8]})"
+
+
+@contextmanager
+def spare_core() -> Iterator[None]:
+    """Leave a core to everybody else while torch computes.
+
+    A team of threads waits for its slowest member, spinning: with one core taken by a window or
+    another program, a team on all cores is several times slower than one on all but one.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, (os.cpu_count() or 1) - 1)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

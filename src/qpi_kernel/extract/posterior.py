@@ -17,7 +17,7 @@ from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.prior import Prior, PriorShape
 from qpi_kernel.progress import Progress, Steps, scaled
 
-# A dozen arrays of this many pixels live at once: some 200 MB with twelve posterior draws.
+# A dozen arrays of this many pixels live at once: some 150 MB with eight posterior draws.
 CHUNK_PIXELS = 2**19
 # The white noise may count for at most this much more than its size.
 MOST_SWELLING = 5.0

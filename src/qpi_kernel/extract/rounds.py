@@ -25,8 +25,6 @@ from qpi_kernel.scatterers import Scatterers
 
 KNOWN_ROUNDS = 2
 BLIND_ROUNDS = 3
-# All biases share their scatterers: the strongest of a long stack tell them as well as all would.
-SHARED_BIASES = 8
 # White noise never reaches this many standard deviations in a map of a million pixels.
 FOREIGN_SIGMA, FOREIGN_SHARE = 5.5, 0.1
 
@@ -89,34 +87,7 @@ def iter_rounds(
     generator : torch.Generator
         Of the draws that set the scales.
     """
-    biases, white = len(grid.field), noise_level(grid.field, grid.mask)
-    if biases <= SHARED_BIASES or not settings.refine:
-        return (yield from _rounds(grid, white, scatterers, settings, model, blind, generator))
-    problem = grid.problem(scatterers, settings.background_degree)
-    power = problem.project(problem.field).square().mean((-2, -1))
-    strong = torch.argsort(power / white**2)[-SHARED_BIASES:]
-    some = replace(grid, didv=grid.didv.isel(bias=strong.cpu().numpy()), field=grid.field[strong])
-    steps = _rounds(some, white[strong], scatterers, settings, model, blind, generator)
-    state = yield from scaled(steps, 0.0, 0.4)
-    problem = without(grid, state.foreign).problem(state.scatterers, settings.background_degree)
-    noise = white * (state.noise / white[strong]).median()
-    told = yield from _told(model, problem, noise, None, generator)
-    fit = fit_kernel(problem, told, noise, generator, given=not blind)
-    kernel, shape, noise = yield from scaled(fit, 0.4, 1.0)
-    widening = shape.wider_than(told)
-    return replace(state, shape=shape, kernel=kernel, noise=noise, widening=widening)
-
-
-def _rounds(
-    grid: Grid,
-    white: Tensor,
-    scatterers: Scatterers,
-    settings: ExtractSettings,
-    model: Model | None,
-    blind: bool,
-    generator: torch.Generator,
-) -> Steps[State]:
-    """Improve kernel and scatterers in turn with all biases of the grid."""
+    white = noise_level(grid.field, grid.mask)
     noise = white
     # Where nothing moves the second round still has better scales of noise and prior error.
     rounds = BLIND_ROUNDS if blind and settings.refine else KNOWN_ROUNDS
@@ -127,7 +98,7 @@ def _rounds(
     marking = error_px
     for number in range(rounds):
         problem = grid.problem(scatterers, settings.background_degree)
-        told = yield from _told(model, problem, noise, kernel, generator)
+        told = yield from iter_told(model, problem, noise, kernel, generator)
         fit = fit_kernel(problem, told, noise, generator, given=not blind)
         kernel, shape, noise = yield from scaled(fit, number / rounds, (number + 1) / rounds)
         misfit = _misfit(whole.problem(scatterers, settings.background_degree), kernel, white)
@@ -160,7 +131,7 @@ def _rounds(
     return replace(state, marking_px=marking)
 
 
-def _told(
+def iter_told(
     model: Model | None,
     problem: NormalEquations,
     noise: Tensor,
@@ -197,7 +168,7 @@ def fit_kernel(
         fit = posterior.rescale(some, shape.only(part), noise[part], generator, given=given)
         fitted, level = yield from scaled(fit, 0.0, 0.6)
         prior = fitted.on_window(problem.geometry.window, 1.0)
-        solution = posterior.solve(some, prior, level, steps=40, rtol=1e-3)
+        solution = posterior.solve(some, prior, level, steps=40, rtol=1e-2)
         kernel = yield from scaled(solution, 0.6, 1.0)
         return kernel, fitted.spectrum, level
 

@@ -45,5 +45,5 @@ class ExtractSettings:
     background_degree: Annotated[int, Field(ge=0, le=3)] = 2
     set_aside: bool = True
     max_species: Annotated[int, Field(ge=1, le=4)] = 1
-    samples: Annotated[int, Field(ge=4, le=64)] = 12
+    samples: Annotated[int, Field(ge=4, le=64)] = 8
     model: str | None = None

@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
+import torch
 
-from qpi_kernel.extract.find import find_scatterers
+from qpi_kernel.errors import QpiError
+from qpi_kernel.extract import find
+from qpi_kernel.extract.find import find_scatterers, iter_find
+from qpi_kernel.extract.grids import make_grids
 from qpi_kernel.extract.settings import ExtractSettings
+from qpi_kernel.learn.model import load_model
 from qpi_kernel.maps import crop
+from qpi_kernel.progress import Progress, drain
 from qpi_kernel.scatterers import Scatterers
 from qpi_kernel.simulate import simulate_map
 
@@ -26,8 +32,10 @@ def test_scatterers_are_found_to_a_pixel(sample):
     found = find_scatterers(sample.didv)
     away = distances(found, sample.scatterers)
     assert np.mean(away < 0.35) >= 0.9
-    assert len(found) <= 1.2 * len(away)
-    assert np.all((found.confidence > 0.3) & (found.confidence <= 1))
+    # More may stand around the map and be seen by their ripples.
+    inside = np.all((found.xy_nm > 0) & (found.xy_nm < 24.0), axis=1)
+    assert inside.sum() <= 1.2 * len(away)
+    assert np.all((found.confidence > 0) & (found.confidence <= 1))
 
 
 def test_sign_unit_and_offset_of_the_map_do_not_matter(sample):
@@ -54,3 +62,73 @@ def test_what_was_not_measured_holds_no_scatterers(sample):
     y = sample.didv["y"].values
     found = find_scatterers(sample.didv.copy(data=values))
     assert np.all(found.xy_nm[:, 1] < y[100])
+
+
+def opinions(monkeypatch, marks, others):
+    """Let the network mark some scatterers, and deconvolution find others (or raise)."""
+
+    def answer(points):
+        yield Progress(0.0, "looking")
+        if isinstance(points, Exception):
+            raise points
+        return points
+
+    monkeypatch.setattr(find, "iter_marks", lambda grid, model: answer(marks))
+    monkeypatch.setattr(find, "iter_sbd", lambda grid, degree, generator: answer(others))
+
+
+def found_in(didv):
+    settings = ExtractSettings(window_nm=10.0)
+    _, grid = make_grids(didv, 10.0, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)
+    return drain(iter_find(grid, settings, load_model(), generator)).scatterers
+
+
+@pytest.fixture(scope="module")
+def true(scene):
+    points = scene.scatterers
+    return Scatterers(points.xy_nm[np.all((points.xy_nm > 0.5) & (points.xy_nm < 31.5), axis=1)])
+
+
+def beside(points):
+    return Scatterers(points.xy_nm + np.array([1.3, 0.8]))
+
+
+def away(found, true):
+    """Return how far from each true scatterer the nearest found one is [nm]."""
+    return np.linalg.norm(true.xy_nm[:, None] - found.xy_nm[None], axis=-1).min(1)
+
+
+def test_good_marks_are_not_doubted(scene, true, monkeypatch):
+    opinions(monkeypatch, true, AssertionError("nobody had to be asked"))
+    assert np.median(away(found_in(scene.didv), true)) < 0.2
+
+
+@pytest.mark.parametrize("wrong", ["too few", "at random"])
+def test_wrong_marks_are_doubted_and_replaced(scene, true, wrong, monkeypatch):
+    random = Scatterers(np.random.default_rng(0).uniform(1, 31, (14, 2)))
+    opinions(monkeypatch, beside(true.select([0, 1])) if wrong == "too few" else random, true)
+    assert np.median(away(found_in(scene.didv), true)) < 0.2
+
+
+@pytest.mark.parametrize("second", ["none", "worse", "far too many"])
+def test_the_second_opinion_has_to_explain_more_of_the_map(scene, true, second, monkeypatch):
+    rng = np.random.default_rng(0)
+    others = {
+        "none": QpiError("nothing found"),
+        "worse": Scatterers(np.array([[3.0, 29.0]])),
+        "far too many": Scatterers(rng.uniform(0, 32, (700, 2))),
+    }[second]
+    opinions(monkeypatch, beside(true.select([0, 1])), QpiError("nothing found"))
+    first = found_in(scene.didv)
+    opinions(monkeypatch, beside(true.select([0, 1])), others)
+    np.testing.assert_array_equal(found_in(scene.didv).xy_nm, first.xy_nm)
+
+
+def test_held_scatterers_are_not_doubted(scene, true, monkeypatch):
+    marks = beside(true)
+    opinions(monkeypatch, marks, AssertionError("nobody had to be asked"))
+    settings = ExtractSettings(window_nm=10.0, refine=False)
+    _, grid = make_grids(scene.didv, 10.0, torch.device("cpu"))
+    state = drain(iter_find(grid, settings, load_model(), torch.Generator().manual_seed(0)))
+    np.testing.assert_allclose(state.scatterers.xy_nm, marks.xy_nm, atol=1e-4)
