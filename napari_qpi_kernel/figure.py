@@ -20,12 +20,11 @@ def ask_figure(parent: QWidget, name: str = "figure.svg") -> str:
 
 
 def iter_result_figure(outcome: "Outcome", path: str, bias_mV: float | None) -> Steps[str]:
-    """Draw a result, of several species that of the first, and say where it is."""
+    """Draw a result and say where it is."""
     yield Progress(0.1, "drawing the figure")
     from qpi_kernel.figures import result_figure, save_figure
 
-    part = outcome.extraction.each_species[0]
-    figure = result_figure(part, outcome.assessment, bias_mV=bias_mV)
+    figure = result_figure(outcome.extraction, outcome.assessment, bias_mV=bias_mV)
     return f"Figure saved to {save_figure(figure, path)}"
 
 

@@ -1,6 +1,7 @@
 """Figures of a result and of a transform, each on one page."""
 
 import textwrap
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,10 @@ from qpi_kernel.maps import pixel_nm
 from qpi_kernel.panels import colour_range, fft_panel, map_panel
 
 VERDICT_COLOURS = {"good": "#1a7f37", "doubtful": "#b35900", "untrusted": "#b3261e"}
-MARK = "#ff8c1a"
+# Of the scatterers of each species, and of the ring.
+MARKS = ("#ff8c1a", "#0aa5d6", "#d348e0", "#5fae12")
+ROW_INCH = 3.8
+VERDICT_INCH = 0.32
 SUFFIXES = (".svg", ".pdf", ".png")
 DPI = 200
 LEAST_RING = 0.25
@@ -42,35 +46,44 @@ def result_figure(
     Returns
     -------
     matplotlib.figure.Figure
-        Three panels above (map with the scatterers, kernel, log10 |F|) and three below
-        (reconstruction and residual on the colour range of the map, |F| averaged over rings). y
-        points up; bars give nm and 1/nm. `save_figure` saves it.
+        Three panels above (map with the scatterers; reconstruction and residual on its colour
+        range) and three below (kernel, log10 |F|, |F| averaged over rings), those once for each
+        species, in the colour of its scatterers. y points up; bars give nm and 1/nm. `save_figure`
+        saves it.
     """
     biases = result.kernel["bias"].values
     index = (
         int(np.argmin(np.abs(biases - bias_mV))) if bias_mV is not None else _clearest_bias(result)
     )
-    didv, reconstruction, residual, kernel = (
+    didv, reconstruction, residual = (
         field.isel(bias=slice(index, index + 1))
-        for field in (result.didv, result.reconstruction, result.residual, result.kernel)
+        for field in (result.didv, result.reconstruction, result.residual)
     )
     units = str(didv.attrs["units"])
+    parts = result.each_species
+    rows = 1 + len(parts)
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    figure = Figure(figsize=(12.0, 7.6), layout=layout, facecolor="white")
-    axes = figure.subplots(2, 3)
+    figure = Figure(figsize=(12.0, ROW_INCH * rows), layout=layout, facecolor="white")
+    axes = figure.subplots(rows, 3)
 
     low, high = colour_range(didv.values)
-    map_panel(axes[0, 0], didv, "Map with scatterers", units, "gray", (low, high))
-    xy = result.scatterers.xy_nm
-    axes[0, 0].scatter(xy[:, 0], xy[:, 1], s=42, facecolors="none", edgecolors=MARK, lw=1.2)
-    swing = max(abs(v) for v in colour_range(kernel.values))
-    map_panel(axes[0, 1], kernel, "Kernel of one scatterer", units, "RdBu_r", (-swing, swing))
-    fft = qspace.kernel_fft(kernel, pad=2)
-    fft_panel(axes[0, 2], fft, qspace.interesting_q(kernel), "Fourier transform of the kernel")
-    map_panel(axes[1, 0], reconstruction, "Reconstruction", units, "gray", (low, high))
     half = 0.5 * (high - low)
-    map_panel(axes[1, 1], residual, "Residual", units, "gray", (-half, half))
-    _ring_panel(axes[1, 2], kernel)
+    map_panel(axes[0, 0], didv, "Map with scatterers", units, "gray", (low, high))
+    map_panel(axes[0, 1], reconstruction, "Reconstruction", units, "gray", (low, high))
+    map_panel(axes[0, 2], residual, "Residual", units, "gray", (-half, half))
+    for (left, middle, right), part, mark in zip(axes[1:], parts, cycle(MARKS), strict=False):
+        xy = part.scatterers.xy_nm
+        axes[0, 0].scatter(xy[:, 0], xy[:, 1], s=42, facecolors="none", edgecolors=mark, lw=1.2)
+        kernel = part.kernel.isel(bias=slice(index, index + 1))
+        swing = max(abs(v) for v in colour_range(kernel.values))
+        species = f", species {part.scatterers.labels[0]}" if result.parts else ""
+        title = f"Kernel of one scatterer{species}"
+        map_panel(left, kernel, title, units, "RdBu_r", (-swing, swing))
+        if species:
+            left.title.set_color(mark)
+        fft = qspace.kernel_fft(kernel, pad=2)
+        fft_panel(middle, fft, qspace.interesting_q(kernel), "Fourier transform of the kernel")
+        _ring_panel(right, kernel)
 
     count = len(result.scatterers)
     title = f"{_source(didv)}{biases[index]:g} mV, {count} scatterer{'s' * (count != 1)}"
@@ -174,7 +187,7 @@ def _write_title(figure: Figure, title: str, assessment: Assessment | None) -> N
     figure.suptitle(title + "\n" * len(lines), fontsize=13)
     figure.text(
         0.5,
-        0.958,
+        1 - VERDICT_INCH / figure.get_figheight(),
         "\n".join(lines),
         ha="center",
         va="top",
@@ -208,7 +221,7 @@ def _ring_panel(axes: Axes, kernel: xr.DataArray) -> None:
     power = np.interp(ring, profile["q"].values, profile.values[0])
     # The highest of many small maxima is no ring.
     if np.isfinite(ring) and power > LEAST_RING * profile.values[0].max():
-        axes.plot([ring, ring], [0, 1], color=MARK, ls="--", label=f"ring at {ring:.2f} 1/nm")
+        axes.plot([ring, ring], [0, 1], color=MARKS[0], ls="--", label=f"ring at {ring:.2f} 1/nm")
     axes.legend(frameon=False, fontsize=8, loc="upper right")
     axes.set_xlim(0, reach)
     axes.set_ylim(0, 1.42)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
+from matplotlib.offsetbox import AnchoredOffsetbox, AuxTransformBox, TextArea, VPacker
 from matplotlib.patches import Rectangle
 
 from qpi_kernel.maps import pixel_nm
@@ -56,7 +57,7 @@ def map_panel(
     axes.set_facecolor("#dddddd")
     label = f"{quantity(units)} ({units})" if colour_bar else ""
     _finish_image(axes, image, title, label, field.values)
-    _scale_bar(axes, "nm")
+    _scale_bar(axes, "{:g} nm")
 
 
 def fft_panel(
@@ -86,7 +87,7 @@ def fft_panel(
     units = _pretty(fft.attrs["units"])
     label = f"log$_{{10}}$ |F| ({units})" if colour_bar else ""
     _finish_image(axes, image, title, label, power)
-    _scale_bar(axes, "1/nm")
+    _scale_bar(axes, "{:g}/nm")
 
 
 def _finish_image(
@@ -110,38 +111,18 @@ def _finish_image(
     bar.formatter.set_powerlimits((-3, 4))  # type: ignore[attr-defined]
 
 
-def _scale_bar(axes: Axes, unit: str) -> None:
-    """Draw a bar of a round length on a plate that is legible on any picture."""
-    x0, x1 = axes.get_xlim()
-    y0, y1 = axes.get_ylim()
-    width, height = x1 - x0, y1 - y0
+def _scale_bar(axes: Axes, label: str) -> None:
+    """Draw a bar of a round length, with its label, on a plate that is legible on any picture."""
+    width, height = np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())
     length = _round_length(0.25 * width)
-    margin = 0.04
-    plate_width, plate_height = length + 0.06 * width, 0.115 * height
-    left, bottom = x0 + margin * width, y0 + margin * height
-    axes.add_patch(
-        Rectangle(
-            (left, bottom), plate_width, plate_height, color="white", alpha=0.85, lw=0, zorder=4
-        )
-    )
-    axes.add_patch(
-        Rectangle(
-            (left + 0.03 * width, bottom + 0.02 * height),
-            length,
-            0.018 * height,
-            color="black",
-            zorder=5,
-        )
-    )
-    axes.text(
-        left + plate_width / 2,
-        bottom + 0.045 * height,
-        f"{length:g} {unit}",
-        ha="center",
-        va="bottom",
-        fontsize=8,
-        zorder=5,
-    )
+    bar = AuxTransformBox(axes.transData)
+    bar.add_artist(Rectangle((0.0, 0.0), length, 0.018 * height, color="black"))
+    text = TextArea(label.format(length), textprops={"fontsize": 8})
+    # The plate grows with the text, whatever the size of the panel.
+    packed = VPacker(children=[text, bar], align="center", pad=0, sep=2)
+    plate = AnchoredOffsetbox("lower left", child=packed, pad=0.3, borderpad=0.5, frameon=True)
+    plate.patch.set(facecolor="white", alpha=0.85, linewidth=0)
+    axes.add_artist(plate)
 
 
 def _round_length(length: float) -> float:
