@@ -162,6 +162,12 @@ def pixel_nm(didv: xr.DataArray) -> tuple[float, float]:
     )
 
 
+def odd_pixels(window_nm: float, pixel: float) -> int:
+    """Return the largest odd number of pixels of a pitch [nm] that a window holds, at least 1."""
+    # A window that was given as so many pixels must not lose two of them by rounding.
+    return 2 * max(0, int((window_nm / pixel - 1) / 2 + 1e-6)) + 1
+
+
 def check_same_grid(first: xr.DataArray, second: xr.DataArray) -> None:
     """Raise `MapError` unless both maps lie on one (y, x) grid.
 

@@ -14,6 +14,7 @@ from qpi_kernel.maps import (
     crop,
     make_map,
     nearest_bias,
+    odd_pixels,
     pixel_nm,
 )
 
@@ -176,3 +177,11 @@ def test_nearest_bias_keeps_the_bias_axis():
 def test_nearest_bias_refuses_what_is_no_number():
     with pytest.raises(MapError, match="nan mV is not a finite number"):
         nearest_bias(ramp(), float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("window_nm", "pixel", "pixels"),
+    [(8.0, 20 / 96, 37), (63 * 0.35, 0.35, 63), (15.75, 0.25, 63), (0.1, 0.25, 1), (0.5, 0.25, 1)],
+)
+def test_a_window_holds_an_odd_number_of_pixels(window_nm, pixel, pixels):
+    assert odd_pixels(window_nm, pixel) == pixels

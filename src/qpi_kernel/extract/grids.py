@@ -10,7 +10,7 @@ from torch import Tensor
 
 from qpi_kernel.errors import QpiError
 from qpi_kernel.extract.normal_equations import NormalEquations, normal_equations
-from qpi_kernel.maps import check_pattern, make_map, pixel_nm
+from qpi_kernel.maps import check_pattern, make_map, odd_pixels, pixel_nm
 from qpi_kernel.preprocess import resample
 from qpi_kernel.scatterers import Scatterers
 
@@ -187,13 +187,12 @@ def _grid(didv: xr.DataArray, pixel: float, window_nm: float, device: torch.devi
     values = np.where(finite, didv.values, 0).astype(np.float64)
     # Offsets a million times the ripples would eat float32; the background takes them anyway.
     values = np.where(finite, values - values.sum((1, 2), keepdims=True) / finite.sum(), 0)
-    window = 2 * int((window_nm / pixel - 1) / 2 + 1e-6) + 1
     return Grid(
         didv,
         torch.as_tensor(values, dtype=torch.float32, device=device),
         torch.as_tensor(finite, dtype=torch.float32, device=device),
         pixel,
-        window,
+        odd_pixels(window_nm, pixel),
     )
 
 

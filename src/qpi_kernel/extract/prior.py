@@ -113,7 +113,7 @@ class PriorShape:
     def wider_than(self, other: "PriorShape") -> Tensor:
         """Return by how much the error is larger than another's (rms), shape (bias, species)."""
         own, others = (
-            each.on_window(WINDOW - 1, 1.0).root_spectrum.square().mean((-3, -2, -1))
+            _spectrum_on_window(each.spectrum, WINDOW - 1, 1.0).square().mean((-3, -2, -1))
             for each in (self, other)
         )
         return (own / others).sqrt() * self.scale / other.scale

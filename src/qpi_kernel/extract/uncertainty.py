@@ -28,7 +28,8 @@ def origin_error_px(problem: NormalEquations, marking_px: float) -> Tensor:
     have in common (the brightest spot of a lopsided core is not its centre) nothing in the map can
     tell.
     """
-    return marking_px / inside_count(problem).sqrt()
+    number = (problem.members * inside(problem)).sum(-1).clamp(min=1)
+    return marking_px / number.sqrt()
 
 
 def size_error(problem: NormalEquations) -> Tensor:
@@ -70,8 +71,3 @@ def inside(problem: NormalEquations) -> Tensor:
     places = problem.rows_columns
     size = torch.tensor(problem.mask.shape, device=places.device)
     return ((places >= 0) & (places <= size - 1)).all(-1).to(places)
-
-
-def inside_count(problem: NormalEquations) -> Tensor:
-    """Return how many scatterers of each species lie in the map, at least 1."""
-    return (problem.members * inside(problem)).sum(-1).clamp(min=1)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from qpi_kernel.errors import QpiError, QpiWarning
-from qpi_kernel.maps import make_map, pixel_nm
+from qpi_kernel.maps import make_map, odd_pixels, pixel_nm
 from qpi_kernel.progress import Steps, drained
 from qpi_kernel.simulate.materials import Material, find_material
 from qpi_kernel.simulate.measurement import Measurement, iter_measured_kernel
@@ -79,7 +79,7 @@ simulate_kernel = drained(iter_simulate_kernel)
 
 def crop_kernel(kernel: xr.DataArray, window_nm: float) -> xr.DataArray:
     """Cut a smaller window, still centred on the scatterer, out of a kernel."""
-    half = round(window_nm / pixel_nm(kernel)[1] / 2 - 0.5)
+    half = odd_pixels(window_nm, pixel_nm(kernel)[1]) // 2
     middle = kernel.sizes["x"] // 2
     part = slice(middle - half, middle + half + 1)
     return kernel.isel(y=part, x=part)
