@@ -179,6 +179,21 @@ def test_simulate_as_real_as_one_likes(tmp_path):
     assert main([*words, "--realism", "awful", "--out", str(tmp_path / "b.npz")]) == 2
 
 
+def test_extract_hands_on_what_it_is_told_about_scatterers(tmp_path, capsys):
+    words = ["simulate", "--material", "ag111", "--bias", "0", "--size", "20", "--pixels", "64"]
+    assert main([*words, "--out", str(tmp_path / "ag.npz")]) == 0
+    told = ["--max-species", "2", "--position-error", "0.2", "--no-refine", "--window", "8"]
+    words = ["extract", str(tmp_path / "ag.npz"), "--method", "wiener", *told]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    capsys.readouterr()
+    extract = json.loads((tmp_path / "out" / "recipe.json").read_text())["settings"]["extract"]
+    assert (extract["max_species"], extract["position_error_nm"]) == (2, 0.2)
+    assert extract["refine"] is False
+    words[words.index("--max-species") + 1] = "9"
+    assert main([*words, "--out", str(tmp_path / "no")]) == 1
+    assert "max_species" in one_error_line(capsys)
+
+
 def test_simulate_species_on_a_lattice_as_the_instrument_sees_them(tmp_path):
     words = ["simulate", "--material", "graphene", "--bias", "300", "--size", "12", "--pixels"]
     words += ["64", "--species", "scalar,site-b", "--lattice-sites", "--tip", "0.05"]

@@ -91,6 +91,12 @@ class RunOptions:
         Width of the kernel [nm]; by default it follows from the map.
     method
         How to extract.
+    max_species
+        Tell up to so many species of scatterers apart where the positions name none.
+    position_error
+        How far given positions may be off [nm]; by default one pixel, 0.1 nm at least.
+    refine
+        Improve positions and weights together with the kernel.
     model
         A model file of your own; by default the shipped one.
     seed
@@ -104,6 +110,9 @@ class RunOptions:
     scatterers: str = "auto"
     window: float | None = None
     method: Literal["aligned", "wiener", "sbd", "average"] = "aligned"
+    max_species: int = 1
+    position_error: float | None = None
+    refine: bool = True
     model: Path | None = None
     size: Size = None
     device: Device = "auto"
@@ -131,6 +140,9 @@ class RunOptions:
                 "extract": {
                     "method": self.method,
                     "window_nm": self.window,
+                    "max_species": self.max_species,
+                    "position_error_nm": self.position_error,
+                    "refine": self.refine,
                     "model": None if self.model is None else str(self.model),
                 },
             },
