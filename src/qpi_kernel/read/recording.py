@@ -60,8 +60,10 @@ class Source:
 
     def error(self, expected: str, found: str, advice: str) -> ReadError:
         """Return the one-sentence error of this file, ready to be raised."""
+        # Units and names of a damaged file may hold line breaks, or commands to a terminal.
+        plain = "".join(letter if letter.isprintable() else "?" for letter in found)
         return ReadError(
-            f"{self.name} ({self.format}): expected {expected}, found {found}; {advice}"
+            f"{self.name} ({self.format}): expected {expected}, found {plain}; {advice}"
         )
 
     def check_claim(self, claimed: int) -> None:

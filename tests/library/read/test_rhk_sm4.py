@@ -126,6 +126,14 @@ def test_spectra_that_are_no_map(save, sm4, changes, message):
         read_file(save("a.sm4", sm4(spectra(**changes))))
 
 
+@pytest.mark.parametrize("unit", ["\n", "\x1b"])
+def test_what_a_damaged_unit_holds_stays_in_one_line(save, sm4, unit):
+    volts, other = (b"\1\0" + text.encode("utf-16-le") for text in ("V", unit))
+    content = sm4(spectra()).replace(volts, other)
+    with pytest.raises(ReadError, match=r"a bias in V, found \?; choose a map"):
+        read_file(save("a.sm4", content))
+
+
 def test_table_that_claims_more_than_the_file_holds(save, sm4, top):
     content = bytearray(sm4({"values": top}))
     content[70:74] = (2**32 - 1).to_bytes(4, "little")
