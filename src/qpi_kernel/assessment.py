@@ -35,7 +35,7 @@ FITS, WRONG, WHOLE = 0.65, 0.5, 0.7
 # and whose spread is above VAGUE that tells wrong places.
 UNEVEN, VAGUE = 0.25, 0.5
 # Where one scatterer is found in several pieces the map is explained, but weights scatter more.
-RAGGED, BROKEN = 0.3, 0.5
+RAGGED, BROKEN = 0.4, 0.5
 # Share of the scatterers that have a partner at one and the same displacement. True ones stay below
 # a quarter; where lobes of a core or crests of its ripples are taken for scatterers, half have one.
 REPEATED, COPIED = 0.3, 0.4

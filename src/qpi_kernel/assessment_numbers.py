@@ -78,7 +78,7 @@ def _averages(result: Extraction) -> float:
 
 
 def _repeated_pairs(result: Extraction) -> float:
-    """Return the largest share of scatterers with a partner at one displacement, less chance's."""
+    """Return the share of scatterers with a partner where others have theirs, less chance's."""
     xy = result.scatterers.xy_nm[_inside(result)]
     reach, step = np.ptp(result.kernel["x"].values), 2 * max(pixel_nm(result.didv))
     apart = (xy[None] - xy[:, None])[~np.eye(len(xy), dtype=bool)]
@@ -89,7 +89,9 @@ def _repeated_pairs(result: Extraction) -> float:
     squares = counts[:-1, :-1] + counts[1:, :-1] + counts[:-1, 1:] + counts[1:, 1:]
     area = np.ptp(result.didv["x"].values) * np.ptp(result.didv["y"].values)
     by_chance = len(xy) ** 2 * (2 * step) ** 2 / area
-    return float((squares.max() - by_chance) / max(len(xy), 1))
+    # The first pair repeats nothing.
+    repeats = squares.max() - 1 - by_chance
+    return float(max(repeats, 0.0) / max(len(xy), 1))
 
 
 def _list(values: npt.NDArray[np.floating]) -> list[float]:

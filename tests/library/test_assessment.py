@@ -129,6 +129,11 @@ def test_scatterers_that_repeat_at_one_displacement_are_told(judged, make_extrac
     assert assessment.numbers["repeated_pairs"][0] > 0.4
 
 
+def test_one_pair_repeats_nothing(judged, make_extraction):
+    few = Scatterers(make_extraction().scatterers.xy_nm[:2])
+    assert judged(scatterers=few).numbers["repeated_pairs"] == [0.0]
+
+
 def test_many_scatterers_at_random_do_not_repeat(judged, make_extraction):
     didv = make_extraction().didv
     low = [float(didv[dim].values[0]) for dim in ("x", "y")]
