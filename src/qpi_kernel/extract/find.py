@@ -129,11 +129,11 @@ def _tried(
     rest = problem.project(problem.field - problem.forward(kernels)) / state.noise[:, None, None]
     whole, guessed, fitted = rest.square().sum((-3, -2, -1)).tolist()
     pixels, count = float(grid.mask.sum()), len(state.scatterers)
-    chi2 = state.misfits[-1] * pixels * len(grid.field)
-    cost = chi2 * (1 + guessed / fitted) / 2 + ADD_SIGMA**2 * count
+    chi2, tiny = state.misfits[-1] * pixels * len(grid.field), 1e-6 * whole
+    cost = chi2 * (1 + guessed / max(fitted, tiny)) / 2 + ADD_SIGMA**2 * count
     return _Trial(
         state,
-        (whole - guessed) / max(whole - fitted, 1e-6 * whole),
+        (whole - guessed) / max(whole - fitted, tiny),
         # So many scatterers explain any map.
         math.inf if count * DENSEST > pixels else cost,
     )
