@@ -172,11 +172,9 @@ def _solve(
     wide = state.shape.on_window(coarse.window, 1.0)
 
     def draw(part: slice) -> Steps[tuple[Tensor, ...]]:
-        # A few draws tell the width to a tenth: they need not be exact themselves.
         draws, _ = yield from posterior.sample(
-            small.only(part), wide.only(part), effective[part], settings.samples, generator,
-            rtol=3e-2,
-        )  # fmt: skip
+            small.only(part), wide.only(part), effective[part], settings.samples, generator
+        )
         return (_smooth_spread(draws),)
 
     (rough,) = yield from scaled(posterior.in_chunks(small, draw), 0.4, 0.7)
