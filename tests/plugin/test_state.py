@@ -5,6 +5,7 @@ pytest.importorskip("napari")
 
 from napari_qpi_kernel.state import state_path
 from qpi_kernel.export import write_map
+from qpi_kernel.extract.settings import ExtractSettings
 from qpi_kernel.scatterers import Scatterers
 
 WAIT = {"timeout": 20_000}
@@ -76,7 +77,7 @@ def test_a_damaged_state_is_left_aside_with_a_word(
     path.write_text(path.read_text()[:-20])
     _, again = opened(make_napari_viewer, open_dock, file)
     assert "left aside" in again.job.status.text()
-    assert again.settings.more.widgets["samples"].value == 12
+    assert again.settings.more.widgets["samples"].value == ExtractSettings().samples
     assert again.problem() == ""
 
 
