@@ -237,3 +237,25 @@ def test_library_tests_run_without_napari(path):
         elif isinstance(node, ast.ImportFrom):
             imported.add((node.module or "").split(".")[0])
     assert imported & GUI_PACKAGES == set()
+
+
+SCRIPTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in ("benchmarks", "docs/scripts")
+    for path in (ROOT / folder).glob("*.py")
+)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_import_what_is_there(script):
+    imports = [
+        node
+        for node in ast.walk(ast.parse((ROOT / script).read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("qpi_kernel")
+    ]
+    for node in imports:
+        module = importlib.import_module(node.module)
+        for name in (each.name for each in node.names):
+            # A submodule is no attribute of its package before somebody imports it.
+            file = Path(str(module.__file__)).parent / f"{name}.py"
+            assert hasattr(module, name) or file.exists(), f"{script}: no {node.module}.{name}"

@@ -22,8 +22,9 @@ from qpi_kernel.evaluate.benchmark import EvaluateSettings
 from qpi_kernel.evaluate.measures import f1_score, kernel_measures
 from qpi_kernel.evaluate.scenes import OVERLAPS, WINDOW_NM, draw_scene
 from qpi_kernel.evaluate.trial import REACH_NM
-from qpi_kernel.figures import MARK, colour_range, map_panel
+from qpi_kernel.figures import MARKS
 from qpi_kernel.learn.model import load_model
+from qpi_kernel.panels import colour_range, map_panel
 
 DOCS = Path(__file__).parents[1]
 EACH, FAILED = 4, 0.8
@@ -64,7 +65,7 @@ def draw(axes, scene, blind, marked, verdict):
     limits = colour_range(scene.didv.values)
     title = f"{scene.family}, SNR {scene.snr:g}"
     map_panel(axes[0], scene.didv, title, "", "gray", limits, colour_bar=False)
-    axes[0].scatter(*scene.true.xy_nm.T, s=30, facecolors="none", edgecolors=MARK, lw=1)
+    axes[0].scatter(*scene.true.xy_nm.T, s=30, facecolors="none", edgecolors=MARKS[0], lw=1)
     if blind is not None:
         axes[0].scatter(*blind.scatterers.xy_nm.T, s=16, c="#27c2ff", marker="x", lw=1)
     axes[0].set(xlim=scene.didv["x"].values[[0, -1]], ylim=scene.didv["y"].values[[0, -1]])

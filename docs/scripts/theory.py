@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import qpi_kernel as qk
-from qpi_kernel.figures import MARK, colour_range, fft_panel, map_panel
+from qpi_kernel.figures import MARKS
+from qpi_kernel.panels import colour_range, fft_panel, map_panel
 
 FOLDER = Path(__file__).parents[1] / "theory"
 COLOURS = 128
@@ -53,7 +54,7 @@ def many():
     map_panel(axes[0], kernel, "kernel A", "", "RdBu_r", (-swing, swing), colour_bar=False)
     limits = colour_range(known.didv.values)
     map_panel(axes[1], known.didv, "map Y of twenty", "", "gray", limits, colour_bar=False)
-    axes[1].scatter(*known.scatterers.xy_nm.T, s=22, facecolors="none", edgecolors=MARK, lw=1)
+    axes[1].scatter(*known.scatterers.xy_nm.T, s=22, facecolors="none", edgecolors=MARKS[0], lw=1)
     axes[1].set(xlim=(0, SIZE_NM), ylim=(0, SIZE_NM))
     fft_panel(axes[2], qk.kernel_fft(known.kernel), LARGEST_Q, "log |F| of the kernel")
     fft_panel(axes[3], qk.map_fft(known.didv), LARGEST_Q, "log |F| of the map")
