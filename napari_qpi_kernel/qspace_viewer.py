@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QLabel, QWidget
 from napari_qpi_kernel.bridge import KEY, REACH, LayerData, bias_at, show_y_up
 from napari_qpi_kernel.job import Turns
 from napari_qpi_kernel.layer_choice import follow
+from napari_qpi_kernel.own_canvas import free_in_own_context, main_window
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -80,10 +81,9 @@ def _new_viewer(viewer: "Viewer", owner: QWidget) -> Turns["Viewer"]:
     note.setToolTip("Wave vector and wavelength under the mouse pointer [1/nm, nm]")
     q_viewer.window.add_dock_widget(note, name="q space", area="left")
     note.destroyed.connect(lambda: _open.pop(viewer, None))
-    top = owner
-    while top.parentWidget() is not None:
-        top = top.parentWidget()
-    top.destroyed.connect(lambda: _close(viewer))
+    main_window(owner).destroyed.connect(lambda: _close(viewer))
+    free_in_own_context(viewer, owner, note)
+    free_in_own_context(q_viewer, note, note)
     follow(viewer.dims.events.point, lambda _: _follow_energy(viewer, q_viewer), note)
     follow(q_viewer.dims.events.point, lambda _: _lead_energy(viewer, q_viewer), note)
     cursor = q_viewer.cursor
