@@ -30,8 +30,11 @@ napari: $(VENV)/.napari
 	viewer.open_sample('napari-qpi-kernel', 'ag111'); \
 	viewer.window.add_plugin_dock_widget('napari-qpi-kernel', 'Extract kernel'); napari.run()"
 
+# One window system, one viewer at a time; all else on all cores.
 test: lint
-	$(NAPARI_ENV) $(DISPLAY_SERVER) $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(NAPARI_ENV) $(DISPLAY_SERVER) $(BIN)/python -m pytest \
+	    -n auto --dist loadfile --ignore tests/plugin
+	$(NAPARI_ENV) $(DISPLAY_SERVER) $(BIN)/python -m pytest tests/plugin
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check

@@ -96,7 +96,7 @@ def times(side: int, biases: int, repeats: int) -> None:
     qk.find_scatterers(known_map(SIDE, 1, COUNT).didv, device="cpu")
     for words, work in {
         "locate the scatterers by their cores": lambda: qk.locate_scatterers(single.didv),
-        "find the scatterers with the network": lambda: qk.find_scatterers(
+        "find the scatterers": lambda: qk.find_scatterers(
             single.didv, SETTINGS, device="cpu"
         ),
         "extract, positions known": lambda: extract(single),
