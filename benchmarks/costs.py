@@ -96,9 +96,7 @@ def times(side: int, biases: int, repeats: int) -> None:
     qk.find_scatterers(known_map(SIDE, 1, COUNT).didv, device="cpu")
     for words, work in {
         "locate the scatterers by their cores": lambda: qk.locate_scatterers(single.didv),
-        "find the scatterers": lambda: qk.find_scatterers(
-            single.didv, SETTINGS, device="cpu"
-        ),
+        "find the scatterers": lambda: qk.find_scatterers(single.didv, SETTINGS, device="cpu"),
         "extract, positions known": lambda: extract(single),
         "extract, blind": lambda: extract(single, blind=True),
         "Wiener deconvolution, positions known": lambda: extract(single, method="wiener"),
