@@ -107,8 +107,7 @@ def _finish_image(
     bar = axes.figure.colorbar(image, cax=beside, extend=extend)
     bar.set_label(label, fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    # The default formatter has it; the type that matplotlib states is its base class.
-    bar.formatter.set_powerlimits((-3, 4))  # type: ignore[attr-defined]
+    bar.ax.ticklabel_format(axis="y", scilimits=(-3, 4))
 
 
 def _scale_bar(axes: Axes, label: str) -> None:

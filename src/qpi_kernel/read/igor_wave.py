@@ -100,7 +100,9 @@ def read_waves(source: Source, contents: Sequence[bytes]) -> xr.Dataset:
 def _fits(wave: Wave, first: Wave) -> bool:
     if wave.channel.values.shape[-2:] != first.channel.values.shape[-2:]:
         return False
-    if wave.bias_mV is not None and not np.array_equal(wave.bias_mV, first.bias_mV):  # type: ignore[arg-type]
+    if wave.bias_mV is not None and (
+        first.bias_mV is None or not np.array_equal(wave.bias_mV, first.bias_mV)
+    ):
         return False
     if wave.axes_nm is None or first.axes_nm is None:
         return wave.axes_nm is first.axes_nm

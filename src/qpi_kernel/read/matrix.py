@@ -92,7 +92,7 @@ def _open(source: Source, path: Path) -> Any:
             "the package access2theMatrix", "none", 'run pip install "napari-qpi-kernel[matrix]"'
         ) from None
 
-    class CheckedData(MtrxData):  # type: ignore[misc]
+    class CheckedData(MtrxData):  # type: ignore[misc]  # ships no types
         """Looks at the sizes among the parameters before memory is asked for."""
 
         def _scan_raw_data(self, place: int, data: bytes) -> int:

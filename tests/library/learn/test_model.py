@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from qpi_kernel.errors import QpiError
 from qpi_kernel.learn.model import FORMAT, load_model, save_model
@@ -28,9 +28,8 @@ def change(path, edit_header=None, edit_tensors=None):
     """Write a model file again with another header or other tensors."""
     with safe_open(path, "pt") as stream:
         header = stream.metadata()
-        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     changed = path.with_name("changed.safetensors")
-    save_file((edit_tensors or dict)(tensors), changed, (edit_header or dict)(header))
+    save_file((edit_tensors or dict)(load_file(path)), changed, (edit_header or dict)(header))
     return changed
 
 
@@ -52,9 +51,8 @@ def test_a_model_comes_back_as_it_was_saved(saved, recipe):
 def test_the_file_holds_half_precision_and_no_code(saved):
     with safe_open(saved, "pt") as stream:
         assert stream.metadata()["format"] == FORMAT
-        kinds = {name: stream.get_tensor(name).dtype for name in stream.keys()}  # noqa: SIM118
-    weights = [kind for name, kind in kinds.items() if "." in name]
-    assert set(weights) == {torch.float16}
+    kinds = {values.dtype for name, values in load_file(saved).items() if "." in name}
+    assert kinds == {torch.float16}
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
 
 

@@ -29,7 +29,8 @@ def test_points_come_in_any_order_and_may_be_missing(save, top):
 
 def test_table_of_a_fine_grid_with_rounded_positions(save):
     x, y = np.meshgrid(np.linspace(0, 30, 64), np.linspace(0, 15, 32))
-    rows = "\n".join(f"{a:.3f} {b:.3f} {a + 100 * b:.4f}" for a, b in zip(x.flat, y.flat))  # noqa: B905
+    points = zip(x.flat, y.flat, strict=True)
+    rows = "\n".join(f"{a:.3f} {b:.3f} {a + 100 * b:.4f}" for a, b in points)
     text = f"WSxM file copyright UAM\nWSxM ASCII XYZ file\nX[nm]\tY[nm]\tZ[nm]\n\n{rows}\n"
     dataset = read_file(save("a.xyz", text.encode()))
     assert dataset["Z"].shape == (1, 32, 64)
@@ -55,7 +56,7 @@ def test_tables_that_are_no_map(save, top, change, message):
 def test_a_turned_grid_is_refused(save):
     x, y = np.meshgrid(np.arange(8.0), np.arange(8.0))
     u, v = x + 0.3 * y, y - 0.3 * x
-    rows = "\n".join(f"{a} {b} 1" for a, b in zip(u.flat, v.flat))  # noqa: B905
+    rows = "\n".join(f"{a} {b} 1" for a, b in zip(u.flat, v.flat, strict=True))
     text = f"WSxM file copyright UAM\nWSxM ASCII XYZ file\nX[nm]\tY[nm]\tZ[nm]\n{rows}\n"
     with pytest.raises(ReadError, match="export the map unrotated"):
         read_file(save("a.xyz", text.encode()))
