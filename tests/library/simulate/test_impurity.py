@@ -9,22 +9,10 @@ from qpi_kernel.simulate.impurity import (
     gaussian_impurity,
     impurity_kernel,
 )
-from qpi_kernel.simulate.spin import exchange, rashba_coupling, spin_tip, with_spin
-from qpi_kernel.simulate.tight_binding import (
-    Hopping,
-    TightBinding,
-    honeycomb_lattice,
-    square_lattice,
-    triangular_lattice,
-)
+from qpi_kernel.simulate.spin import exchange, spin_tip, with_spin
+from qpi_kernel.simulate.tight_binding import Hopping, TightBinding
 from qpi_kernel.simulate.tmatrix import lattice_kernel
-
-SQUARE = square_lattice(1.0, -1.0, 0.3, -0.1)
-TRIANGULAR = triangular_lattice(1.0, -1.0, 0.2)
-HONEYCOMB = honeycomb_lattice(1.0, -1.0, 0.3)
-RASHBA = with_spin(SQUARE, rashba_coupling(0.25))
-
-BOND = np.array([[0.4, 0.7 - 0.2j], [0.7 + 0.2j, -1.1]])
+from tests.library.simulate.small_crystals import BOND, HONEYCOMB, RASHBA, SQUARE
 
 
 def axis_of(pixels=12, step=0.31):

@@ -11,7 +11,7 @@ from qpi_kernel.simulate.impurity import (
     gaussian_impurity,
     impurity_green,
 )
-from qpi_kernel.simulate.spin import exchange, rashba_coupling, with_spin
+from qpi_kernel.simulate.spin import exchange
 from qpi_kernel.simulate.superconductor import (
     bond_pair_impurity,
     d_wave,
@@ -19,14 +19,9 @@ from qpi_kernel.simulate.superconductor import (
     pair_impurity,
     s_wave,
 )
-from qpi_kernel.simulate.tight_binding import honeycomb_lattice, square_lattice, triangular_lattice
 from qpi_kernel.simulate.tmatrix import t_matrix
+from tests.library.simulate.small_crystals import BOND, HONEYCOMB, RASHBA, SQUARE, TRIANGULAR
 
-SQUARE = square_lattice(1.0, -1.0, 0.3, -0.1)
-TRIANGULAR = triangular_lattice(1.0, -1.0, 0.2)
-HONEYCOMB = honeycomb_lattice(1.0, -1.0, 0.3)
-RASHBA = with_spin(SQUARE, rashba_coupling(0.25))
-BOND = np.array([[0.4, 0.7 - 0.2j], [0.7 + 0.2j, -1.1]])
 CASES = {
     "one site": (SQUARE, Impurity(((0, 0, 0),), [[1.7]])),
     "bond": (SQUARE, Impurity(((0, 0, 0), (1, 0, 0)), BOND)),
