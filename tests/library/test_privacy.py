@@ -13,15 +13,14 @@ from qpi_kernel import ExtractSettings, export_result, make_map, read_file, sele
 from qpi_kernel.qspace import CurveSettings, analyse
 from qpi_kernel.qspace.report import write_analysis
 from tests.library.read.examples import examples
-from tests.library.read.writers import (
+from tests.library.read.exchange_writers import (
     gsf_bytes,
     hdf5_bytes,
     mat_bytes,
     npz_bytes,
-    picture,
-    stp_bytes,
     zarr_zip_bytes,
 )
+from tests.library.read.writers import picture, stp_bytes
 
 NAME = "someone"
 PATH = f"C:\\Users\\{NAME}\\a.dat"

@@ -3,16 +3,18 @@
 import numpy as np
 import pytest
 
-from tests.library.read.writers import (
-    NX,
-    NY,
-    createc_bytes,
-    grid_bytes,
+from tests.library.read.exchange_writers import (
     gwy_bytes,
     ibw_bytes,
     mat_bytes,
     nexus_bytes,
     npz_bytes,
+)
+from tests.library.read.writers import (
+    NX,
+    NY,
+    createc_bytes,
+    grid_bytes,
     picture,
     sm4_bytes,
     sm4_page,

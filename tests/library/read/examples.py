@@ -9,14 +9,8 @@ import tifffile
 import xarray as xr
 
 from qpi_kernel import make_map
-from tests.library.read.matrix_writer import mtrx_files
-from tests.library.read.writers import (
-    NX,
-    NY,
-    createc_bytes,
+from tests.library.read.exchange_writers import (
     csv_bytes,
-    dat_bytes,
-    grid_bytes,
     gsf_bytes,
     gwy_bytes,
     hdf5_bytes,
@@ -24,15 +18,23 @@ from tests.library.read.writers import (
     mat_bytes,
     nexus_bytes,
     npz_bytes,
-    picture,
     pxp_bytes,
+    zarr_zip_bytes,
+)
+from tests.library.read.matrix_writer import mtrx_files
+from tests.library.read.writers import (
+    NX,
+    NY,
+    createc_bytes,
+    dat_bytes,
+    grid_bytes,
+    picture,
     sm4_bytes,
     sm4_page,
     stp_bytes,
     sxm_bytes,
     vert_bytes,
     xyz_bytes,
-    zarr_zip_bytes,
 )
 
 

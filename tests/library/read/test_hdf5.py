@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from qpi_kernel import ReadError, read_file, select_didv, select_topography
-from tests.library.read.writers import hdf5_bytes
+from tests.library.read.exchange_writers import hdf5_bytes
 
 CUBE = np.arange(3 * 5 * 7, dtype=">f4").reshape(3, 5, 7)
 X, Y = (np.arange(7), "nm"), (20 * np.arange(5), "angstrom")

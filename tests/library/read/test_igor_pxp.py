@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from qpi_kernel import ReadError, read_file
-from tests.library.read.writers import ibw_bytes, pxp_bytes
+from tests.library.read.exchange_writers import ibw_bytes, pxp_bytes
 
 pytest.importorskip("igor2")
 

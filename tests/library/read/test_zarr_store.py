@@ -7,7 +7,7 @@ import zarr
 
 from qpi_kernel import ReadError, make_map, read_file, select_didv
 from qpi_kernel.recipes import find_input
-from tests.library.read.writers import zarr_zip_bytes
+from tests.library.read.exchange_writers import zarr_zip_bytes
 
 VALUES = np.arange(2 * 5 * 7, dtype=np.float32).reshape(2, 5, 7)
 
