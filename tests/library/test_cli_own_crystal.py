@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from qpi_kernel.cli import main
+from tests.library.command_line import one_error_line
 
 # A square lattice, t = -0.1 eV; <0 a|H|R b> for R and -R.
 HOPPINGS = "rx,ry,rz,a,b,Re,Im\n" + "".join(
@@ -41,8 +42,5 @@ def test_a_map_of_your_own_crystal(file, tmp_path, capsys):
 def test_what_does_not_fit_is_said_in_one_line(file, tmp_path, capsys, words, says):
     out = tmp_path / "map.npz"
     assert main(["simulate-crystal", str(file), *MAP, "--out", str(out), *words]) == 1
-    message = capsys.readouterr().err
-    assert message.startswith("error: ")
-    assert says in message
-    assert message.count("\n") == 1
+    assert says in one_error_line(capsys)
     assert not out.exists()

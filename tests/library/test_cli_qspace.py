@@ -7,6 +7,7 @@ import pytest
 from qpi_kernel.cli import main
 from qpi_kernel.export import export_result, write_map
 from qpi_kernel.qspace import kernel_fft
+from tests.library.command_line import one_error_line
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +66,5 @@ def test_mistakes_are_one_line(make_extraction, result_file, tmp_path, capsys):
         ([str(result_file), "--q-range", "5,2"], "is empty"),
     ):
         assert main(["qspace", *words, "--out", str(tmp_path / "none")]) == 1
-        err = capsys.readouterr().err
-        assert err.startswith("error: ")
-        assert err.count("\n") == 1
-        assert said in err
+        assert said in one_error_line(capsys)
     assert not (tmp_path / "none").exists()
