@@ -90,7 +90,9 @@ def iter_batch(
     try:
         (batch.out / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise QpiError(f"{out}: cannot be made there ({error.strerror}); choose another") from None
+        raise QpiError(
+            f"{out}: cannot be made there ({reason_of(error)}); choose another"
+        ) from None
     yield Progress(0.0, "starting the workers")
     with connected(workers, scheduler, settings.device) as client:
         plans = yield from scaled(_iter_plan(batch, client), 0.0, 0.05)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.files import replacing
+from qpi_kernel.files import reason_of, replacing
 from qpi_kernel.progress import Progress
 from qpi_kernel.settings import from_dict
 
@@ -117,4 +117,4 @@ def write_summary(items: Sequence[BatchItem], out: Path) -> None:
                 row = asdict(item)
                 writer.writerow({name: "" if row[name] != row[name] else row[name] for name in row})
     except OSError as error:
-        raise QpiError(f"{out}: the summary cannot be written ({error.strerror})") from None
+        raise QpiError(f"{out}: the summary cannot be written ({reason_of(error)})") from None

@@ -13,7 +13,7 @@ from scipy.constants import electron_mass, electron_volt, hbar
 from scipy.optimize import curve_fit
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.files import replacing
+from qpi_kernel.files import reason_of, replacing
 from qpi_kernel.qspace.dispersion import Dispersion
 
 Array = npt.NDArray[np.floating[Any]]
@@ -83,7 +83,7 @@ class BandFit:
                 temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise QpiError(
-                f"{path}: the fit cannot be written there ({error.strerror or error})"
+                f"{path}: the fit cannot be written there ({reason_of(error)})"
             ) from None
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy.signal import find_peaks
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.files import replacing
+from qpi_kernel.files import reason_of, replacing
 from qpi_kernel.maps import MapError
 
 Array = npt.NDArray[np.floating[Any]]
@@ -154,6 +154,4 @@ def write_rows(path: Path | str, names: Sequence[str], rows: Iterable[Sequence[A
             for row in rows:
                 writer.writerow([f"{float(value):.9g}" for value in row])
     except OSError as error:
-        raise QpiError(
-            f"{path}: the table cannot be written there ({error.strerror or error})"
-        ) from None
+        raise QpiError(f"{path}: the table cannot be written there ({reason_of(error)})") from None
