@@ -1,6 +1,5 @@
 import csv
 import json
-import struct
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,11 +10,12 @@ import xarray as xr
 
 from qpi_kernel.assessment import Assessment
 from qpi_kernel.errors import QpiError
-from qpi_kernel.export import ExportError, export_result, methods_text, write_map
-from qpi_kernel.maps import make_map, pixel_nm
+from qpi_kernel.export import ExportError, export_result, methods_text
+from qpi_kernel.maps import pixel_nm
 from qpi_kernel.qspace import kernel_fft
 from qpi_kernel.read import read_file, select_didv
 from qpi_kernel.scatterers import Scatterers, load_scatterers
+from tests.library.gsf import read_gsf
 
 NAMES = {
     "kernel.tif",
@@ -41,21 +41,6 @@ def exported(make_extraction, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export") / "deep" / "result"
     paths = export_result(result, folder, DOUBTFUL, RECIPE)
     return result, folder, paths
-
-
-def read_gsf(path):
-    """Read a Gwyddion Simple Field by its specification."""
-    content = path.read_bytes()
-    assert content.startswith(b"Gwyddion Simple Field 1.0\n")
-    end = content.index(b"\0")
-    start = end + 4 - end % 4
-    assert content[end:start] == bytes(start - end)
-    lines = content[:end].decode().splitlines()[1:]
-    header = dict(line.split(" = ", 1) for line in lines)
-    shape = int(header["YRes"]), int(header["XRes"])
-    count = shape[0] * shape[1]
-    assert len(content) - start == 4 * count
-    return header, np.array(struct.unpack(f"<{count}f", content[start:])).reshape(shape)
 
 
 def test_the_folder_holds_what_is_promised_and_nothing_else(exported):
@@ -200,49 +185,6 @@ def test_a_failure_half_way_leaves_the_old_files(make_extraction, tmp_path, monk
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_write_map_by_suffix(make_extraction, tmp_path):
-    kernel = make_extraction().kernel
-    for name in ("a.tif", "b.TIFF", "c.gsf", "d.nc", "e.npz"):
-        assert write_map(kernel, tmp_path / name) == tmp_path / name
-    np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.TIFF")[::-1], kernel.values[0])
-    with np.load(tmp_path / "e.npz") as stored:
-        back = make_map(
-            stored["values"],
-            bias_mV=stored["bias_mV"],
-            y_nm=stored["y_nm"],
-            x_nm=stored["x_nm"],
-            units=str(stored["units"]),
-        )
-    np.testing.assert_array_equal(back.values, kernel.values)
-    np.testing.assert_array_equal(back["x"].values, kernel["x"].values)
-    with xr.open_dataset(tmp_path / "d.nc", engine="h5netcdf") as stored:
-        assert stored["didv"].attrs["units"] == "nS"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "a.tif",
-        "b.TIFF",
-        "c.gsf",
-        "d.nc",
-        "e.npz",
-    ]
-
-
-def test_write_map_refuses_what_it_cannot_write(make_extraction, tmp_path):
-    stack = make_extraction(biases=(0.0, 1.0)).kernel
-    with pytest.raises(ExportError, match=r"choose one of \.tif"):
-        write_map(stack, tmp_path / "kernel.doc")
-    with pytest.raises(ExportError, match="one bias"):
-        write_map(stack, tmp_path / "kernel.gsf")
-    with pytest.raises(ExportError, match="cannot be written there"):
-        write_map(stack, tmp_path / "absent" / "kernel.tif")
-    assert not list(tmp_path.iterdir())
-
-
-def test_base_units_reach_gwyddion(make_extraction, tmp_path):
-    current = make_extraction(units="A").kernel
-    write_map(current, tmp_path / "current.gsf")
-    assert read_gsf(tmp_path / "current.gsf")[0]["ZUnits"] == "A"
-
-
 def test_without_a_recipe_the_settings_and_the_provenance_are_kept(
     make_extraction, tmp_path, monkeypatch
 ):
@@ -253,22 +195,6 @@ def test_without_a_recipe_the_settings_and_the_provenance_are_kept(
     recipe = json.loads((tmp_path / "recipe.json").read_text())
     assert recipe["settings"] == {"method": "wiener"}
     assert recipe["device"] == "cpu"
-
-
-@pytest.mark.parametrize("suffix", [".tif", ".nc", ".npz", ".gsf"])
-def test_our_readers_give_the_map_back(suffix, tmp_path):
-    rng = np.random.default_rng(0)
-    biases = [-20.25] if suffix == ".gsf" else [-20.25, 3.0, 7.125]
-    y, x = 5.0 + 0.0420423 * np.arange(51), -3.1 + 0.0420423 * np.arange(64)
-    values = rng.normal(size=(len(biases), 51, 64))
-    values[0, 48:] = np.nan
-    didv = make_map(values, bias_mV=biases, y_nm=y, x_nm=x, units="nS")
-    back = select_didv(read_file(write_map(didv, tmp_path / f"map{suffix}")))
-    np.testing.assert_array_equal(back.values, didv.values)
-    assert back.attrs["units"] == "nS"
-    np.testing.assert_allclose(back["bias"], biases)
-    for dim in ("y", "x"):
-        np.testing.assert_allclose(back[dim].values, didv[dim].values, atol=1e-6)
 
 
 def test_the_map_of_a_result_can_be_read_again(exported):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import struct
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +23,7 @@ from qpi_kernel import (
 )
 from qpi_kernel.export import ExportError
 from qpi_kernel.maps import pixel_nm
+from tests.library.gsf import read_gsf
 
 SUFFIXES = (".tif", ".gsf", ".nc", ".npz", ".zarr")
 UNITS = ("nS", "pA", "pm", "a.u.", "1/V", "nS nm^2")
@@ -68,6 +68,59 @@ def test_what_is_written_is_read_again_bit_for_bit(suffix, data, tmp_path_factor
         np.testing.assert_allclose(back[dim], didv[dim], rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize("suffix", [".tif", ".nc", ".npz", ".gsf"])
+def test_our_readers_give_the_map_back(suffix, tmp_path):
+    rng = np.random.default_rng(0)
+    biases = [-20.25] if suffix == ".gsf" else [-20.25, 3.0, 7.125]
+    y, x = 5.0 + 0.0420423 * np.arange(51), -3.1 + 0.0420423 * np.arange(64)
+    values = rng.normal(size=(len(biases), 51, 64))
+    values[0, 48:] = np.nan
+    didv = make_map(values, bias_mV=biases, y_nm=y, x_nm=x, units="nS")
+    back = select_didv(read_file(write_map(didv, tmp_path / f"map{suffix}")))
+    np.testing.assert_array_equal(back.values, didv.values)
+    assert back.attrs["units"] == "nS"
+    np.testing.assert_allclose(back["bias"], biases)
+    for dim in ("y", "x"):
+        np.testing.assert_allclose(back[dim].values, didv[dim].values, atol=1e-6)
+
+
+def test_write_map_by_suffix(make_extraction, tmp_path):
+    kernel = make_extraction().kernel
+    for name in ("a.tif", "b.TIFF", "c.gsf", "d.nc", "e.npz"):
+        assert write_map(kernel, tmp_path / name) == tmp_path / name
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.TIFF")[::-1], kernel.values[0])
+    with np.load(tmp_path / "e.npz") as stored:
+        back = make_map(
+            stored["values"],
+            bias_mV=stored["bias_mV"],
+            y_nm=stored["y_nm"],
+            x_nm=stored["x_nm"],
+            units=str(stored["units"]),
+        )
+    np.testing.assert_array_equal(back.values, kernel.values)
+    np.testing.assert_array_equal(back["x"].values, kernel["x"].values)
+    with xr.open_dataset(tmp_path / "d.nc", engine="h5netcdf") as stored:
+        assert stored["didv"].attrs["units"] == "nS"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a.tif",
+        "b.TIFF",
+        "c.gsf",
+        "d.nc",
+        "e.npz",
+    ]
+
+
+def test_write_map_refuses_what_it_cannot_write(make_extraction, tmp_path):
+    stack = make_extraction(biases=(0.0, 1.0)).kernel
+    with pytest.raises(ExportError, match=r"choose one of \.tif"):
+        write_map(stack, tmp_path / "kernel.doc")
+    with pytest.raises(ExportError, match="one bias"):
+        write_map(stack, tmp_path / "kernel.gsf")
+    with pytest.raises(ExportError, match="cannot be written there"):
+        write_map(stack, tmp_path / "absent" / "kernel.tif")
+    assert not list(tmp_path.iterdir())
+
+
 def test_tiff_as_imagej_reads_it(tmp_path):
     didv = example(setpoint_bias_mV=50.0, symmetrised="C4", prepared=["surface subtracted"])
     path = write_map(didv, tmp_path / "map.tif")
@@ -96,23 +149,20 @@ def test_tiff_as_imagej_reads_it(tmp_path):
 @pytest.mark.parametrize("width", [12, 13, 14, 15])
 def test_gsf_by_its_specification(width, tmp_path):
     didv = example((7.5,), setpoint_bias_mV=50.0).isel(x=slice(0, width)).rename("x" * width)
-    content = write_map(didv, tmp_path / "map.gsf").read_bytes()
-    magic, rest = content.split(b"\n", 1)
-    assert magic == b"Gwyddion Simple Field 1.0"
-    end = content.index(b"\0")
-    padding = 4 - end % 4
-    assert content[end : end + padding] == bytes(padding)
-    header = dict(line.split(" = ", 1) for line in content[:end].decode().splitlines()[1:])
-    columns, rows = int(header["XRes"]), int(header["YRes"])
-    assert (columns, rows) == (min(width, 13), 9)
-    assert len(content) == end + padding + 4 * rows * columns
+    header, values = read_gsf(write_map(didv, tmp_path / "map.gsf"))
+    columns = min(width, 13)
+    assert values.shape == (9, columns)
     assert float(header["XReal"]) == pytest.approx(columns * 0.2e-9)
     assert float(header["YReal"]) == pytest.approx(9 * 0.25e-9)
     assert header["XYUnits"] == "m"
     assert header["setpoint_bias_mV"] == "50.0"
-    top = struct.unpack(f"<{columns}f", content[-4 * rows * columns :][: 4 * columns])
-    np.testing.assert_array_equal(np.float32(top), didv.values[0, -1])
-    assert rest
+    np.testing.assert_array_equal(np.float32(values[0]), didv.values[0, -1])
+
+
+def test_base_units_reach_gwyddion(make_extraction, tmp_path):
+    current = make_extraction(units="A").kernel
+    write_map(current, tmp_path / "current.gsf")
+    assert read_gsf(tmp_path / "current.gsf")[0]["ZUnits"] == "A"
 
 
 HOSTILE = "../../evil\n\0ZUnits = m\r\n/etc/passwd\0 = C:\\x"
