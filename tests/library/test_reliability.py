@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from benchmarks.kills import KINDS, kill_often, killed
+from benchmarks.killed_work import KINDS
+from benchmarks.kills import kill_often, killed
 from qpi_kernel import make_map, write_map
 from qpi_kernel.batch import _extract, _identify, run_batch
 from qpi_kernel.errors import QpiError
