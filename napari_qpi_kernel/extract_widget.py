@@ -33,6 +33,7 @@ from napari_qpi_kernel.figure import iter_result_figure
 from napari_qpi_kernel.job import Job, Show, Turns
 from napari_qpi_kernel.job_bar import BUSY, JobBar
 from napari_qpi_kernel.map_panel import MapPanel, extent_nm
+from napari_qpi_kernel.qspace_viewer import q_viewer_for
 from napari_qpi_kernel.result_layers import add_prepared, show_result
 from napari_qpi_kernel.result_panel import ResultPanel
 from napari_qpi_kernel.scatterers_panel import ScatterersPanel
@@ -170,6 +171,7 @@ class ExtractWidget(QWidget):
         self.job.tell(f"{len(scatterers)} scatterers found; check them before you extract.")
 
     def _extract(self) -> None:
+        q_viewer_for(self._viewer, self)
         self._start(
             self._request, iter_extract_request, self._on_extracted, "Extracting the kernel …"
         )
@@ -255,6 +257,7 @@ class ExtractWidget(QWidget):
 
     def _look_at_machine(self) -> None:
         job = Job(iter_machine(), self.settings.machine.setText, self)
+        job.progressed.connect(lambda _, text: self.settings.machine.setText(text))
         job.failed.connect(self.settings.machine.setText)
         job.ended.connect(self.settings.gauge.wake)
         job.start()

@@ -1,7 +1,9 @@
 """One click on Find or Extract: what was asked for, and the library's steps in the thread."""
 
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -233,8 +235,22 @@ def iter_read_channel(path: str, channel: str) -> Steps[list[LayerData]]:
 
 
 def iter_machine() -> Steps[str]:
-    """Look up what computes here, and with which model."""
-    yield Progress(0.0, "looking at the machine")
+    """Look up what computes here, and with which model; load all that Find and Extract need."""
+    yield Progress(0.0, "looking at the machine …")
     from qpi_kernel.extract.machine import describe_machine
 
-    return describe_machine()
+    machine = describe_machine()
+    yield Progress(0.5, machine)
+    _load_all()
+    return machine
+
+
+@cache
+def _load_all() -> None:
+    import qpi_kernel.pipeline  # noqa: F401
+    from qpi_kernel.extract.machine import load_all
+
+    load_all()
+    # After so many new objects Python goes through all there are, and the window stands still for
+    # half a second: better now than in the middle of an extraction.
+    gc.collect()

@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 TITLE = "QPI Kernel - q space"
+DOCK = "q space"
 NOTE = "Move the mouse over F(q),\nq = 2π / wavelength [1/nm]"
 
 # One q viewer for each viewer, whichever dock asked for it first.
 _open: "WeakKeyDictionary[Viewer, Viewer]" = WeakKeyDictionary()
 
 
-def show_in_q_viewer(viewer: "Viewer", owner: QWidget, *data: LayerData) -> Turns[None]:
-    """Add layers to the q viewer of `viewer`, opening it the first time or after it was closed.
+def q_viewer_for(viewer: "Viewer", owner: QWidget) -> "Viewer":
+    """Return the q viewer of `viewer`, made the first time or after it was closed.
+
+    It is hidden until something is shown in it. Making it keeps the window busy for a moment, which
+    is better spent before long work than in the middle of it.
 
     Parameters
     ----------
@@ -32,10 +36,19 @@ def show_in_q_viewer(viewer: "Viewer", owner: QWidget, *data: LayerData) -> Turn
         The viewer of the map; the two share the energy, and close together.
     owner : QWidget
         A dock in the window of `viewer`.
-    *data : tuple
-        The layers, with axes in 1/nm; the first decides how far in q to look.
     """
-    q_viewer = _open.get(viewer) or (yield from _new_viewer(viewer, owner))
+    return _open.get(viewer) or _new_viewer(viewer, owner)
+
+
+def show_in_q_viewer(viewer: "Viewer", owner: QWidget, *data: LayerData) -> Turns[None]:
+    """Add layers to the q viewer of `viewer`, and show it if it is hidden; see `q_viewer_for`.
+
+    The layers have axes in 1/nm; the first decides how far in q to look.
+    """
+    q_viewer = q_viewer_for(viewer, owner)
+    if _hidden(q_viewer):
+        q_viewer.window.show()
+        yield
     for layer in q_viewer.layers:
         layer.visible = layer.visible and not isinstance(layer, Image)
     for place, each in enumerate(data):
@@ -50,8 +63,9 @@ def show_in_q_viewer(viewer: "Viewer", owner: QWidget, *data: LayerData) -> Turn
 
 
 def q_viewer_of(viewer: "Viewer") -> Any:
-    """Return the open q viewer of a viewer, or None."""
-    return _open.get(viewer)
+    """Return the q viewer of a viewer once something is shown in it, else None."""
+    q_viewer = _open.get(viewer)
+    return None if q_viewer is None or _hidden(q_viewer) else q_viewer
 
 
 def shown_reach(q_viewer: "Viewer") -> float:
@@ -71,25 +85,30 @@ def _look_at(q_viewer: "Viewer", layer: Layer) -> None:
         q_viewer.scene.camera.zoom *= max(whole / reach, 1.0)
 
 
-def _new_viewer(viewer: "Viewer", owner: QWidget) -> Turns["Viewer"]:
-    q_viewer = napari.Viewer(title=TITLE)
-    _open[viewer] = q_viewer
-    yield
+def _new_viewer(viewer: "Viewer", owner: QWidget) -> "Viewer":
+    window = main_window(owner)
+    _open[viewer] = q_viewer = napari.Viewer(title=TITLE, show=False, show_welcome_screen=False)
+    # napari sends messages and samples to the newest window, be it hidden.
+    window.raise_()
     show_y_up(q_viewer)
     q_viewer.canvas.overlays.scale_bar.visible = True
     note = QLabel(NOTE)
     note.setToolTip("Wave vector and wavelength under the mouse pointer [1/nm, nm]")
-    q_viewer.window.add_dock_widget(note, name="q space", area="left")
+    q_viewer.window.add_dock_widget(note, name=DOCK, area="left")
     note.destroyed.connect(lambda: _open.pop(viewer, None))
-    main_window(owner).destroyed.connect(lambda: _close(viewer))
+    window.destroyed.connect(lambda: _close(viewer))
     free_in_own_context(viewer, owner, note)
     free_in_own_context(q_viewer, note, note)
     follow(viewer.dims.events.point, lambda _: _follow_energy(viewer, q_viewer), note)
     follow(q_viewer.dims.events.point, lambda _: _lead_energy(viewer, q_viewer), note)
     cursor = q_viewer.cursor
     follow(cursor.events.position, lambda _: note.setText(_q_text(cursor.position)), note)
-    yield
     return q_viewer
+
+
+def _hidden(q_viewer: "Viewer") -> bool:
+    hidden: bool = main_window(q_viewer.window.dock_widgets[DOCK]).isHidden()
+    return hidden
 
 
 def _q_text(position: Any) -> str:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import napari
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QDockWidget, QScrollArea, QWidget
+
+from napari_qpi_kernel.qspace_viewer import TITLE
 
 PLUGIN = "napari-qpi-kernel"
 HANG_MS = 400_000  # only against hanging for ever
@@ -59,6 +62,16 @@ class Day:
     def layer(self, kind):
         """Return the layer of a result or a part of the map that is worked on."""
         return self.viewer.layers[f"{self.dock.maps.layer.name} [{kind}]"]
+
+
+def q_viewers():
+    """Return all q viewers, hidden ones too."""
+    return [each for each in list(napari.Viewer._instances) if each.title == TITLE]
+
+
+def shown_windows():
+    """Return the viewers that can be seen."""
+    return [each for each in list(napari.Viewer._instances) if each.window._qt_window.isVisible()]
 
 
 def canvas_of(viewer):

@@ -10,9 +10,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_qpi_kernel.bridge import KEY
-from napari_qpi_kernel.qspace_viewer import TITLE
 from qpi_kernel.extract.grids import make_grids
 from qpi_kernel.read import read_file, select_didv
+from tests.plugin.hands import q_viewers
 
 KINDS = ("kernel", "kernel spread", "reconstruction", "residual", "scatterers")
 # Only against hanging for ever: a busy machine of two cores needs some ten seconds.
@@ -39,12 +39,6 @@ def top_of(widget, dock):
 
 def names(viewer):
     return [layer.name for layer in viewer.layers]
-
-
-def q_viewers():
-    import napari
-
-    return [each for each in list(napari.Viewer._instances) if each.title == TITLE]
 
 
 def test_a_day_with_it(

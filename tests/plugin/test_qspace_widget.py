@@ -12,11 +12,11 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
 from napari_qpi_kernel.bridge import KEY, map_to_layer
 from napari_qpi_kernel.fourier import PARTS, fft_part
 from napari_qpi_kernel.qspace_overlays import BRAGG, ZONE, cut_layer, line_of
-from napari_qpi_kernel.qspace_viewer import TITLE, q_viewer_of
+from napari_qpi_kernel.qspace_viewer import q_viewer_of
 from qpi_kernel.maps import make_map
 from qpi_kernel.qspace import antisymmetric_part, haem, kernel_fft
 from qpi_kernel.simulate import crop_kernel
-from tests.plugin.hands import drag
+from tests.plugin.hands import drag, q_viewers
 
 WAIT = {"timeout": 60_000}
 
@@ -65,12 +65,6 @@ def take_curves(dock, qtbot):
     dock.curves.take.click()
     qtbot.waitUntil(lambda: dock._curves is not before and not dock.job.busy, **WAIT)
     return dock._curves
-
-
-def q_viewers():
-    import napari
-
-    return [each for each in list(napari.Viewer._instances) if each.title == TITLE]
 
 
 def test_parts_of_a_transform(simulated):

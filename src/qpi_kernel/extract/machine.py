@@ -70,6 +70,14 @@ def describe_machine(device: str = "auto", model: str | None = None) -> str:
     return f"{where}; model {loaded.card['name']} ({loaded.sha256[:8]})"
 
 
+def load_all() -> None:
+    """Load what the first search and the first extraction would otherwise wait for, seconds."""
+    import qpi_kernel.extract.find  # noqa: F401
+
+    # torch loads its compiler with the first optimiser.
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+
+
 @contextmanager
 def spare_core() -> Iterator[None]:
     """Leave a core to everybody else while torch computes.
