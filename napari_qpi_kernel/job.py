@@ -1,11 +1,12 @@
 """One piece of long work in a thread, with progress, Cancel and errors the user can read."""
 
 from collections.abc import Callable, Generator, Iterator
-from threading import Event
+from functools import cache
+from threading import Event, Thread, main_thread
 from typing import Any, TypeVar
 
 from napari.utils.notifications import notification_manager, show_error
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QThreadPool, QTimer, Signal
 from superqt.utils import GeneratorWorker
 
 from qpi_kernel.errors import QpiError
@@ -19,6 +20,10 @@ Show = Callable[[Any], Turns[None] | None]
 OVER = object()
 # Between two turns, for mouse, keys and paint.
 REST_MS = 10
+# With jobs that are at work when Python ends; a first import of torch is the longest step.
+PATIENCE_MS = 60_000
+
+_ending = Event()
 
 
 class Job(QObject):
@@ -70,6 +75,7 @@ class Job(QObject):
 
     def start(self) -> "Job":
         """Start the thread."""
+        _end_before_python()
         self._worker.start()
         return self
 
@@ -135,13 +141,29 @@ def report(error: Exception) -> str:
     return f"{type(error).__name__}: {error} (please report this)"
 
 
+@cache
+def _end_before_python() -> None:
+    """Let no job outlive the main thread: napari sees to that only where its event loop has run.
+
+    A thread that Python knows of is waited for before `atexit`. What a job imports later than that
+    cannot clean up after itself any more, and HDF5 then ends the process with a fault.
+    """
+
+    def wait() -> None:
+        main_thread().join()
+        _ending.set()
+        QThreadPool.globalInstance().waitForDone(PATIENCE_MS)
+
+    Thread(target=wait, name="end of jobs").start()
+
+
 def _guarded(steps: Steps[Any], stop: Event) -> Generator[Progress, None, Any]:
-    """Run `steps` until it ends or `stop` is set, and close it in its own thread.
+    """Run `steps` until it ends, `stop` is set or Python ends, and close it in its own thread.
 
     The worker's own abort would leave the generator suspended, with files and memory still held.
     """
     try:
-        while not stop.is_set():
+        while not (stop.is_set() or _ending.is_set()):
             yield next(steps)
     except StopIteration as done:
         return done.value

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -9,6 +11,29 @@ from qtpy.QtCore import QObject, QTimer
 from napari_qpi_kernel.job import Job
 from qpi_kernel.errors import QpiError
 from qpi_kernel.progress import Progress
+
+SCRIPT = """
+import time
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QApplication
+from napari_qpi_kernel.job import Job
+from qpi_kernel.progress import Progress
+
+def steps():
+    try:
+        while True:
+            yield Progress(0.5, "working")
+            time.sleep(0.2)
+    finally:
+        print("closed")
+
+application, owner, seen = QApplication([]), QObject(), []
+job = Job(steps(), print, owner)
+job.progressed.connect(lambda *_: seen.append(True))
+job.start()
+while not seen:
+    application.processEvents()
+"""
 
 
 @pytest.fixture
@@ -132,3 +157,11 @@ def test_a_turn_that_fails_is_the_last(qtbot, start, heard):
         start(steps(), show)
         qtbot.waitUntil(lambda: heard["ended"] == 1)
     assert [kind for kind, *_ in raised] == [ZeroDivisionError]
+
+
+def test_a_script_that_ends_in_the_middle_of_a_job_ends_well():
+    outcome = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert outcome.stdout == "closed\n"
