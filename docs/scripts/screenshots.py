@@ -3,9 +3,9 @@
     NAPARI_CONFIG= xvfb-run -a -s "-screen 0 1600x1000x24" python docs/scripts/screenshots.py
 
 The tutorial, done by a script: the sample is opened, its scatterers are found, the kernel is
-extracted and drawn; all methods are compared, bands are taken, and
-two files go through the queue; and noise without any scatterer is judged. Names of parts after the
-command take the pictures of these only.
+extracted and drawn; all methods are compared; one scatterer is left out, and stands in the residual;
+bands are taken, and two files go through the queue; and noise without any scatterer is judged. Names
+of parts after the command take the pictures of these only.
 """
 
 import io
@@ -104,6 +104,28 @@ def one_energy() -> None:
     viewer.close()
 
 
+def residual() -> None:
+    """One scatterer is left out: where it stood, the residual shows a whole kernel."""
+    viewer = opened()
+    viewer.open_sample(PLUGIN, "ag111")
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Extract kernel")
+    wait(lambda: "model" in dock.settings.machine.text(), 60)
+    dock.scatterers.find.click()
+    wait(idle(dock))
+    points = dock.scatterers.layer
+    centre = viewer.layers["Ag(111)"].extent.world.mean(0)[-2:]
+    points.selected_data = {int(np.argmin(np.hypot(*(points.data - centre).T)))}
+    points.remove_selected()
+    wait(seconds=1)
+    dock.settings.extract.click()
+    wait(idle(dock))
+    shown = viewer.layers["Ag(111) [residual]"]
+    shown.visible = True
+    viewer.layers.selection.active = shown
+    save(viewer, "residual")
+    viewer.close()
+
+
 def batch() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = []
@@ -169,6 +191,6 @@ def noise() -> None:
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for part in (one_energy, band, batch, noise):
+    for part in (one_energy, residual, band, batch, noise):
         if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
             part()
