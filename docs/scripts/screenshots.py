@@ -3,9 +3,9 @@
     NAPARI_CONFIG= xvfb-run -a -s "-screen 0 1600x1000x24" python docs/scripts/screenshots.py
 
 The tutorial, done by a script: the sample is opened, its scatterers are found, the kernel is
-extracted and drawn; all methods are compared; one scatterer is left out, and stands in the residual;
-bands are taken, and two files go through the queue; and noise without any scatterer is judged. Names
-of parts after the command take the pictures of these only.
+extracted and drawn; all methods are compared; a scatterer that was left out stands in the residual;
+bands are taken, and two files go through the queue; and noise without any scatterer is judged.
+Names of parts after the command take the pictures of these only.
 """
 
 import io
