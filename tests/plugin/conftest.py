@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+# Their assertions tell as much as those of tests.
+pytest.register_assert_rewrite(
+    *(f"tests.plugin.{name}" for name in ("day_morning", "day_afternoon"))
+)
+
 HERE = Path(__file__).parent
 SCREENSHOTS = HERE.parents[1] / "screenshots"
 
@@ -62,6 +67,16 @@ def open_dock(qtbot):
         dock.settings.form.widgets["method"].value = method
         dock.settings.more.widgets["samples"].value = 4
         return dock
+
+    return open_it
+
+
+@pytest.fixture
+def open_qspace(qtbot):
+    """Open the dock "q-space"."""
+
+    def open_it(viewer):
+        return viewer.window.add_plugin_dock_widget("napari-qpi-kernel", "q-space")[1]
 
     return open_it
 

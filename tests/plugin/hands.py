@@ -64,6 +64,28 @@ class Day:
         return self.viewer.layers[f"{self.dock.maps.layer.name} [{kind}]"]
 
 
+def click(qtbot, button):
+    """Click a button that is on."""
+    assert button.isEnabled(), button.toolTip()
+    qtbot.mouseClick(button, Qt.LeftButton)
+
+
+def wait_until_idle(qtbot, dock):
+    """Wait until a dock has done what it was asked for."""
+    qtbot.waitUntil(lambda: not dock.job.busy, timeout=HANG_MS)
+
+
+def extract(qtbot, dock):
+    """Click Extract and wait for the result."""
+    click(qtbot, dock.settings.extract)
+    wait_until_idle(qtbot, dock)
+
+
+def names(viewer):
+    """Return the names of the layers."""
+    return [layer.name for layer in viewer.layers]
+
+
 def q_viewers():
     """Return all q viewers, hidden ones too."""
     return [each for each in list(napari.Viewer._instances) if each.title == TITLE]

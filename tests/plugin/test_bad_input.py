@@ -6,17 +6,9 @@ import pytest
 pytest.importorskip("napari")
 from napari.errors import ReaderPluginError
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import Qt
 
 from qpi_kernel.export import write_map
-from tests.plugin.hands import drop
-
-HANG_MS = 400_000
-
-
-def run(qtbot, dock, button):
-    qtbot.mouseClick(button, Qt.LeftButton)
-    qtbot.waitUntil(lambda: not dock.job.busy, timeout=HANG_MS)
+from tests.plugin.hands import HANG_MS, click, drop, extract, names, q_viewers, wait_until_idle
 
 
 @pytest.mark.parametrize("share_missing", [1.0, 0.99])
@@ -28,26 +20,12 @@ def test_a_map_without_measured_points_is_refused(
     add_map(viewer, didv=simulated.didv.where(~missing))
     dock = open_dock(viewer, method="average")
     before = len(notification_manager.records)
-    run(qtbot, dock, dock.settings.extract)
+    extract(qtbot, dock)
     assert [layer.name for layer in viewer.layers] == ["Ag"]
     assert len(notification_manager.records) == before + 1
     assert "please report" not in dock.job.status.text()
     assert dock.job.status.text()
     assert dock.settings.extract.isEnabled()
-
-
-def test_a_region_drawn_on_a_stack_counts(make_napari_viewer, qtbot, add_map, open_dock):
-    viewer = make_napari_viewer()
-    add_map(viewer, bias=None)
-    dock = open_dock(viewer, method="average")
-    corners = np.array([[4.0, 3.0], [4.0, 27.0], [26.0, 27.0], [26.0, 3.0]])
-    shapes = viewer.add_shapes(
-        [np.insert(corners, 0, 5.0, axis=1)], name="mine", units=("mV", "nm", "nm")
-    )
-    dock.maps.regions.choose(shapes)
-    assert dock.maps.region_nm == (3.0, 4.0, 27.0, 26.0)
-    run(qtbot, dock, dock.settings.extract)
-    assert viewer.layers["Ag [reconstruction]"].data.shape == pytest.approx((59, 64), abs=1)
 
 
 def test_a_damaged_file_is_told_and_the_next_one_opens(
@@ -67,13 +45,69 @@ def test_a_damaged_file_is_told_and_the_next_one_opens(
     assert dock.problem() == ""
 
 
-def test_tagging_nothing_asks_for_a_selection(make_napari_viewer, qtbot, add_map, open_dock):
+def test_extract_is_off_with_the_reason(make_napari_viewer, qtbot, add_map, open_dock):
+    viewer = make_napari_viewer()
+    dock = open_dock(viewer)
+    assert not dock.settings.extract.isEnabled()
+    assert "open a map first" in dock.settings.reason.text()
+    add_map(viewer)
+    assert dock.settings.extract.isEnabled()
+
+    points = viewer.add_points(ndim=2, name="mine")
+    dock.scatterers.layers.choose(points)
+    assert "mine holds no points" in dock.settings.reason.text()
+    points.add([[15.0, 15.0]])
+    qtbot.waitUntil(dock.settings.extract.isEnabled)
+
+    click(qtbot, dock.maps.draw)
+    far = np.array([[90.0, 90], [90, 99], [99, 99], [99, 90]])
+    viewer.layers["Ag [region]"].add_rectangles(far)
+    qtbot.waitUntil(lambda: "outside the map" in dock.settings.reason.text())
+    assert not dock.settings.extract.isEnabled()
+    viewer.layers.remove("Ag [region]")
+    assert dock.settings.extract.isEnabled()
+
+
+def test_bad_maps_end_in_one_sentence(make_napari_viewer, qtbot, add_map, open_dock, simulated):
+    viewer = make_napari_viewer()
+    flat = simulated.didv.copy(data=np.ones_like(simulated.didv.values))
+    add_map(viewer, didv=flat)
+    dock = open_dock(viewer)
+    extract(qtbot, dock)
+    assert names(viewer) == ["Ag"]
+    assert dock.job.status.text()
+    assert "Traceback" not in dock.job.status.text()
+    assert "please report" not in dock.job.status.text()
+    assert dock.settings.extract.isEnabled()
+
+
+def test_points_far_away_end_in_one_sentence(make_napari_viewer, qtbot, add_map, open_dock):
     viewer = make_napari_viewer()
     add_map(viewer)
     dock = open_dock(viewer)
-    points = viewer.add_points([[15.0, 15.0]], name="mine")
-    dock.scatterers.layers.choose(points)
-    points.selected_data = set()
-    qtbot.mouseClick(dock.scatterers.tag, Qt.LeftButton)
-    assert "select some" in notification_manager.records[-1].message
-    assert dock.scatterers.scatterers().species.tolist() == [0]
+    dock.scatterers.layers.choose(viewer.add_points([[900.0, 900.0]], name="far"))
+    extract(qtbot, dock)
+    assert "lies in the map" in dock.job.status.text()
+    assert names(viewer) == ["Ag", "far"]
+
+
+def test_deleting_the_map_during_a_run_is_harmless(make_napari_viewer, qtbot, add_map, open_dock):
+    viewer = make_napari_viewer()
+    add_map(viewer)
+    dock = open_dock(viewer)
+    click(qtbot, dock.settings.extract)
+    viewer.layers.clear()
+    wait_until_idle(qtbot, dock)
+    assert "Ag [kernel]" in names(viewer)
+    assert "open a map first" in dock.settings.reason.text()
+
+
+def test_closing_the_window_during_a_run_cancels(make_napari_viewer, qtbot, add_map, open_dock):
+    viewer = make_napari_viewer()
+    add_map(viewer)
+    dock = open_dock(viewer)
+    click(qtbot, dock.settings.extract)
+    job = dock.job._job
+    viewer.close()
+    qtbot.waitUntil(job._stop.is_set)
+    assert q_viewers() == []

@@ -5,40 +5,18 @@ import pytest
 
 pytest.importorskip("napari")
 import torch
-from napari.layers import Image, Points
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_qpi_kernel.bridge import KEY
 from qpi_kernel.extract.grids import make_grids
 from qpi_kernel.read import read_file, select_didv
-from tests.plugin.hands import q_viewers
+from tests.plugin.hands import HANG_MS, click, extract, names, q_viewers, wait_until_idle
 
 KINDS = ("kernel", "kernel spread", "reconstruction", "residual", "scatterers")
-# Only against hanging for ever: a busy machine of two cores needs some ten seconds.
-HANG_MS = 120_000
-
-
-def click(qtbot, button):
-    assert button.isEnabled(), button.toolTip()
-    qtbot.mouseClick(button, Qt.LeftButton)
-
-
-def wait_until_idle(qtbot, dock):
-    qtbot.waitUntil(lambda: not dock.job.busy, timeout=HANG_MS)
-
-
-def extract(qtbot, dock):
-    click(qtbot, dock.settings.extract)
-    wait_until_idle(qtbot, dock)
 
 
 def top_of(widget, dock):
     return widget.mapTo(dock, widget.rect().topLeft()).y()
-
-
-def names(viewer):
-    return [layer.name for layer in viewer.layers]
 
 
 def test_a_day_with_it(
@@ -211,42 +189,6 @@ def test_the_prepared_map_lies_above_the_map_and_below_the_points(
     np.testing.assert_allclose(reconstruction.data + residual.data, second.data, atol=1e-3)
 
 
-def test_extract_is_off_with_the_reason(make_napari_viewer, qtbot, add_map, open_dock):
-    viewer = make_napari_viewer()
-    dock = open_dock(viewer)
-    assert not dock.settings.extract.isEnabled()
-    assert "open a map first" in dock.settings.reason.text()
-    add_map(viewer)
-    assert dock.settings.extract.isEnabled()
-
-    points = viewer.add_points(ndim=2, name="mine")
-    dock.scatterers.layers.choose(points)
-    assert "mine holds no points" in dock.settings.reason.text()
-    points.add([[15.0, 15.0]])
-    qtbot.waitUntil(dock.settings.extract.isEnabled)
-
-    click(qtbot, dock.maps.draw)
-    far = np.array([[90.0, 90], [90, 99], [99, 99], [99, 90]])
-    viewer.layers["Ag [region]"].add_rectangles(far)
-    qtbot.waitUntil(lambda: "outside the map" in dock.settings.reason.text())
-    assert not dock.settings.extract.isEnabled()
-    viewer.layers.remove("Ag [region]")
-    assert dock.settings.extract.isEnabled()
-
-
-def test_bad_maps_end_in_one_sentence(make_napari_viewer, qtbot, add_map, open_dock, simulated):
-    viewer = make_napari_viewer()
-    flat = simulated.didv.copy(data=np.ones_like(simulated.didv.values))
-    add_map(viewer, didv=flat)
-    dock = open_dock(viewer)
-    extract(qtbot, dock)
-    assert names(viewer) == ["Ag"]
-    assert dock.job.status.text()
-    assert "Traceback" not in dock.job.status.text()
-    assert "please report" not in dock.job.status.text()
-    assert dock.settings.extract.isEnabled()
-
-
 def test_a_full_gpu_is_tried_again_on_the_cpu_by_one_click(
     make_napari_viewer, qtbot, add_map, open_dock, simulated, monkeypatch
 ):
@@ -273,38 +215,6 @@ def test_a_full_gpu_is_tried_again_on_the_cpu_by_one_click(
     assert dock.job.on_cpu.isHidden()
 
 
-def test_points_far_away_end_in_one_sentence(make_napari_viewer, qtbot, add_map, open_dock):
-    viewer = make_napari_viewer()
-    add_map(viewer)
-    dock = open_dock(viewer)
-    dock.scatterers.layers.choose(viewer.add_points([[900.0, 900.0]], name="far"))
-    extract(qtbot, dock)
-    assert "lies in the map" in dock.job.status.text()
-    assert names(viewer) == ["Ag", "far"]
-
-
-def test_deleting_the_map_during_a_run_is_harmless(make_napari_viewer, qtbot, add_map, open_dock):
-    viewer = make_napari_viewer()
-    add_map(viewer)
-    dock = open_dock(viewer)
-    click(qtbot, dock.settings.extract)
-    viewer.layers.clear()
-    wait_until_idle(qtbot, dock)
-    assert "Ag [kernel]" in names(viewer)
-    assert "open a map first" in dock.settings.reason.text()
-
-
-def test_closing_the_window_during_a_run_cancels(make_napari_viewer, qtbot, add_map, open_dock):
-    viewer = make_napari_viewer()
-    add_map(viewer)
-    dock = open_dock(viewer)
-    click(qtbot, dock.settings.extract)
-    job = dock.job._job
-    viewer.close()
-    qtbot.waitUntil(job._stop.is_set)
-    assert q_viewers() == []
-
-
 def test_two_viewers_do_not_mix(make_napari_viewer, qtbot, add_map, open_dock):
     first, second = make_napari_viewer(), make_napari_viewer()
     add_map(first, name="one")
@@ -324,42 +234,3 @@ def test_results_are_not_offered_as_maps(make_napari_viewer, qtbot, add_map, ope
     assert dock.maps.layers.count() == 1
     layer.name = "renamed"
     assert dock.maps.layers.currentText() == "renamed"
-
-
-def test_scatterers_go_to_csv_and_back(
-    make_napari_viewer, qtbot, add_map, open_dock, tmp_path, monkeypatch
-):
-    viewer = make_napari_viewer()
-    add_map(viewer)
-    dock = open_dock(viewer)
-    dock.scatterers.layers.choose(viewer.add_points([[3.0, 4.0], [5.0, 6.5]], name="mine"))
-    path = str(tmp_path / "points.csv")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (path, ""))
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (path, ""))
-    click(qtbot, dock.scatterers.save)
-    click(qtbot, dock.scatterers.load)
-    loaded = viewer.layers["Ag [scatterers]"]
-    assert isinstance(loaded, Points)
-    np.testing.assert_allclose(loaded.data, [[3.0, 4.0], [5.0, 6.5]])
-    (tmp_path / "points.csv").write_text("a,b\n1,2\n")
-    click(qtbot, dock.scatterers.load)
-    assert len(viewer.layers) == 3
-
-
-def test_a_bare_picture_is_calibrated_as_a_copy(make_napari_viewer, qtbot, open_dock):
-    viewer = make_napari_viewer()
-    bare = viewer.add_image(np.random.default_rng(0).normal(size=(40, 60)), name="photo")
-    dock = open_dock(viewer)
-    assert "photo: it has no size in nm" in dock.settings.reason.text()
-    form = dock.maps.calibration
-    assert not form.add.isEnabled()
-    form.width_nm.setValue(30)
-    form.height_nm.setValue(20)
-    form.first_mV.setValue(-12)
-    click(qtbot, form.add)
-    copy = viewer.layers["photo [calibrated]"]
-    assert isinstance(copy, Image)
-    assert copy.scale == pytest.approx([0.5, 0.5])
-    assert dock.maps.layer == copy
-    assert dock.maps.energy.text() == "E = -12.0 mV"
-    assert bare.scale.tolist() == [1, 1]

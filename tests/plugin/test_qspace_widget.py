@@ -10,23 +10,13 @@ from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
 
 from napari_qpi_kernel.bridge import KEY, map_to_layer
-from napari_qpi_kernel.fourier import PARTS, fft_part
 from napari_qpi_kernel.qspace_overlays import BRAGG, ZONE, cut_layer, line_of
 from napari_qpi_kernel.qspace_viewer import q_viewer_of
 from qpi_kernel.maps import make_map
-from qpi_kernel.qspace import antisymmetric_part, haem, kernel_fft
 from qpi_kernel.simulate import crop_kernel
 from tests.plugin.hands import drag, q_viewers
 
 WAIT = {"timeout": 60_000}
-
-
-@pytest.fixture
-def open_qspace(qtbot):
-    def open_it(viewer):
-        return viewer.window.add_plugin_dock_widget("napari-qpi-kernel", "q-space")[1]
-
-    return open_it
 
 
 @pytest.fixture
@@ -65,17 +55,6 @@ def take_curves(dock, qtbot):
     dock.curves.take.click()
     qtbot.waitUntil(lambda: dock._curves is not before and not dock.job.busy, **WAIT)
     return dock._curves
-
-
-def test_parts_of_a_transform(simulated):
-    fft = kernel_fft(simulated.kernel)
-    parts = {part: fft_part(fft, part) for part in PARTS}
-    np.testing.assert_allclose(10 ** parts["log|F|"].values, parts["|F|"].values, rtol=1e-3)
-    rebuilt = parts["|F|"].values * np.exp(1j * parts["phase"].values)
-    np.testing.assert_allclose(rebuilt, fft.values, atol=1e-3 * np.abs(fft.values).max())
-    np.testing.assert_allclose(parts["Re F"].values + 1j * parts["Im F"].values, fft.values)
-    assert parts["phase"].attrs["units"] == "rad"
-    assert parts["log|F|"].attrs["units"].startswith("log10(")
 
 
 def test_a_map_is_shown_in_its_own_viewer(make_napari_viewer, qtbot, add_map, open_qspace):
@@ -250,38 +229,6 @@ def test_kernel_and_transform_become_a_figure(shown, qtbot, tmp_path, monkeypatc
     dock.transform.figure.click()
     qtbot.waitUntil(lambda: "Figure saved" in dock.job.status.text(), **WAIT)
     assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
-
-
-def test_pairs_of_energies(make_napari_viewer, qtbot, open_qspace, tmp_path, monkeypatch):
-    axis = 0.25 * (np.arange(33) - 16)
-    radius = np.hypot(axis[:, None], axis[None, :])
-    wave = np.cos(2.0 * radius) * np.exp(-radius / 2)
-    even = np.stack([wave, -wave, wave, 2 * wave])
-    kernel = make_map(even, bias_mV=[-10.0, -5.0, 5.0, 10.0], y_nm=axis, x_nm=axis)
-    viewer = make_napari_viewer()
-    data = map_to_layer(kernel, "K [kernel]", kind="kernel")
-    viewer.add_layer(Layer.create(*data))
-    dock = open_qspace(viewer)
-    dock.pairs.form.widgets["radius_per_nm"].value = 1.5
-    dock.pairs.show_button.click()
-    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
-    assert dock.pairs.save.isEnabled()
-    q_viewer = q_viewer_of(viewer)
-    expected = antisymmetric_part(kernel)
-    shown = next(layer for layer in q_viewer.layers if "ρ₋" in layer.name)
-    np.testing.assert_allclose(shown.data, expected.values, rtol=1e-5)
-    assert shown.metadata[KEY]["bias_mV"] == [5.0, 10.0]
-    assert any("phase-referenced" in layer.name for layer in q_viewer.layers)
-    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "sum"), ""))
-    dock.pairs.save.click()
-    qtbot.waitUntil(lambda: (tmp_path / "sum.csv").exists(), **WAIT)
-    qtbot.waitUntil(lambda: not dock.job.busy, **WAIT)
-    with (tmp_path / "sum.csv").open(encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    assert rows[0] == ["bias_mV", "rho_minus [a.u.]"]
-    sums = haem(kernel, radius=1.5).values
-    np.testing.assert_allclose([float(row[1]) for row in rows[1:]], sums, rtol=1e-6)
 
 
 def test_removing_the_layer_ends_the_curves(shown, qtbot):

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_qpi_kernel.bridge import KEY
 from qpi_kernel.read import read_file, select_didv
-from tests.plugin.test_extract_widget import HANG_MS, click, extract, q_viewers, wait_until_idle
+from tests.plugin.hands import HANG_MS, click, extract, q_viewers, wait_until_idle
 
 NAME = "A200621.160730 topography"
 KINDS = ("kernel", "kernel spread", "reconstruction", "residual")
