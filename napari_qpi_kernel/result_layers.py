@@ -45,7 +45,7 @@ def show_result(viewer: "Viewer", owner: "QWidget", outcome: Outcome) -> Turns[t
     Turns of (kernel, scatterers)
         The layers that a list of results needs.
     """
-    names = result_names(outcome, [layer.name for layer in viewer.layers])
+    names = result_names(viewer, outcome)
     kernel, points = yield from add_result(viewer, outcome, names)
     viewer.layers.selection.active = kernel
     viewer.reset_view()
@@ -54,7 +54,7 @@ def show_result(viewer: "Viewer", owner: "QWidget", outcome: Outcome) -> Turns[t
     return kernel, points
 
 
-def result_names(outcome: Outcome, taken: Collection[str]) -> dict[str, str]:
+def result_names(viewer: "ViewerModel", outcome: Outcome) -> dict[str, str]:
     """Return names for the layers of a run by kind, numbered so that none replaces another."""
     kernels = [
         f"{kind}{ending}"
@@ -62,21 +62,22 @@ def result_names(outcome: Outcome, taken: Collection[str]) -> dict[str, str]:
         for kind in ("kernel", "kernel spread")
     ]
     kinds = (*kernels, "reconstruction", "residual", "kernel FFT")
-    number, names = 1, dict[str, str]()
-    while not names or set(names.values()) & set(taken):
-        suffix = "" if number == 1 else f" {number}"
-        names = {kind: f"{outcome.request.map_name} [{kind}{suffix}]" for kind in kinds}
+    return _free_names(viewer, outcome.request.map_name, kinds)
+
+
+def free_name(viewer: "ViewerModel", map_name: str, kind: str) -> str:
+    """Return "map [kind]", numbered if there is such a layer already."""
+    return _free_names(viewer, map_name, [kind])[kind]
+
+
+def _free_names(viewer: "ViewerModel", map_name: str, kinds: Collection[str]) -> dict[str, str]:
+    """Return "map [kind]" for each kind, all with the first number that none of them has yet."""
+    taken = {layer.name for layer in viewer.layers}
+    number, names = 1, {kind: f"{map_name} [{kind}]" for kind in kinds}
+    while taken & set(names.values()):
         number += 1
+        names = {kind: f"{map_name} [{kind} {number}]" for kind in kinds}
     return names
-
-
-def free_name(name: str, kind: str, taken: Collection[str]) -> str:
-    """Return "name [kind]", numbered if there is such a layer already."""
-    number, candidate = 1, f"{name} [{kind}]"
-    while candidate in taken:
-        number += 1
-        candidate = f"{name} [{kind} {number}]"
-    return candidate
 
 
 def add_result(
@@ -102,7 +103,7 @@ def add_result(
         if kind == "kernel":
             kernels.append(layer)
         yield
-    name = free_name(request.map_name, "scatterers", [layer.name for layer in viewer.layers])
+    name = free_name(viewer, request.map_name, "scatterers")
     points = used_scatterers_layer(outcome, name, ring)
     # The user's own points stay in view; the refined ones would only double the rings.
     points[1]["visible"] = request.scatterers is None
@@ -124,7 +125,7 @@ def add_prepared(viewer: "ViewerModel", request: Request, prepared: Map, limits:
     limits : (low, high)
         Contrast limits.
     """
-    name = free_name(request.map_name, "prepared", [layer.name for layer in viewer.layers])
+    name = free_name(viewer, request.map_name, "prepared")
     layer = Layer.create(*map_to_layer(prepared, name, kind="prepared", contrast_limits=limits))
     viewer.layers.insert(_above_map(viewer, request.map_name), layer)
     return layer

@@ -108,7 +108,7 @@ class ScatterersPanel(QGroupBox):
 
     def add(self, scatterers: "Scatterers") -> None:
         """Show scatterers as a new points layer and choose it."""
-        name = free_name(self._map_name, "scatterers", [each.name for each in self._viewer.layers])
+        name = free_name(self._viewer, self._map_name, "scatterers")
         data = scatterers_to_layer(scatterers, name, self._ring_nm)
         self.layers.choose(self._viewer.add_layer(Layer.create(*data)))
 

@@ -24,7 +24,7 @@ def outcome(simulated):
 
 def add(viewer, outcome):
     """Add the layers of a run without waiting between them; return kernel and scatterers."""
-    names = result_names(outcome, [layer.name for layer in viewer.layers])
+    names = result_names(viewer, outcome)
     turns = add_result(viewer, outcome, names)
     while True:
         try:
