@@ -264,6 +264,14 @@ def show_y_up(viewer: "ViewerModel") -> None:
         viewer.scene.camera.orientation2d = ("up", "right")
 
 
+def show_energy(viewer: "ViewerModel", bias_mV: float | None) -> str:
+    """Write the energy [mV] over the picture, where napari's notifications do not cover it."""
+    text = "" if bias_mV is None else f"E = {bias_mV:.1f} mV"
+    overlay = viewer.canvas.overlays.text
+    overlay.text, overlay.visible, overlay.position = text, bool(text), "top_left"
+    return text
+
+
 def _pitch(axis: Floats) -> float:
     """Step of an even axis, rounded to hide the float noise of first and last value."""
     return round(float(axis[-1] - axis[0]) / max(axis.size - 1, 1), 12) or 1.0

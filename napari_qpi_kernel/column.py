@@ -7,6 +7,8 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
     QHBoxLayout,
     QLabel,
     QScrollArea,
@@ -14,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+FIELDS = (QComboBox, QAbstractSpinBox)
 SETTLE_MS = 50
 # Rows that arrive later than their neighbours (the gauge, from its thread) move what was in view.
 FOLLOW_MS = 2000
@@ -35,6 +38,11 @@ class Column(QScrollArea):
         self._follow.timeout.connect(self._let_go)
         self.verticalScrollBar().rangeChanged.connect(lambda *_: self._scroll())
 
+    def show_top(self) -> None:
+        """Scroll up to the first row."""
+        self._let_go()
+        self.verticalScrollBar().setValue(0)
+
     def show_top_of(self, widget: QWidget) -> None:
         """Scroll down to the top of `widget`, again while the column still changes its height."""
         self._aim = widget
@@ -49,7 +57,13 @@ class Column(QScrollArea):
         self._aim = None
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Follow the contents, whose width changes with their texts and the style sheet."""
+        """Follow the contents, whose width changes with their texts and the style sheet.
+
+        The wheel over a field scrolls: it must not change settings that pass under the mouse.
+        """
+        if event.type() == QEvent.Wheel and isinstance(watched, FIELDS):
+            event.ignore()
+            return True
         if watched is self.widget() and event.type() in (QEvent.LayoutRequest, QEvent.Show):
             bar = self.verticalScrollBar().sizeHint().width()
             self.setMinimumWidth(self.widget().minimumSizeHint().width() + bar)
@@ -100,6 +114,9 @@ def lay_out(
     rows.addStretch()
     column = Column()
     column.setWidget(inside)
+    for kind in FIELDS:
+        for field in inside.findChildren(kind):
+            field.installEventFilter(column)
     layout = QVBoxLayout(dock)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.addWidget(column)

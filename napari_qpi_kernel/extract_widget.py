@@ -70,6 +70,8 @@ class ExtractWidget(QWidget):
         self._column = lay_out(self, panels, self.job, keys)
 
         self.maps.changed.connect(self._refresh)
+        # The verdict in view would be that of another map.
+        self.maps.layers.chosen.connect(self._column.show_top)
         self.maps.channel_wanted.connect(self._open_channel)
         self.maps.energy_changed.connect(self._gauge)
         self.settings.changed.connect(self._gauge)

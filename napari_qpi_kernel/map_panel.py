@@ -19,6 +19,7 @@ from napari_qpi_kernel.bridge import (
     bias_at,
     layer_attributes,
     missing_calibration,
+    show_energy,
 )
 from napari_qpi_kernel.calibration import Calibration
 from napari_qpi_kernel.column import offer, row
@@ -81,7 +82,8 @@ class MapPanel(QGroupBox):
         self._form.addRow(self.facts)
         self._form.addRow("Energy", _row(self.energy, self.all_energies))
         self._form.addRow("Region", _row(self.regions, self.draw))
-        self._form.addRow("Size", self.size)
+        # Across the dock: beside a label the units would be cut.
+        self._form.addRow(self.size)
         self._form.addRow(self.place)
 
         # Dragging a corner fires many events; the size is written when the hand rests.
@@ -198,9 +200,7 @@ class MapPanel(QGroupBox):
 
     def _show_energy(self, event: object = None) -> None:
         bias = None if self.layer is None else bias_at(self.layer, self._viewer.dims.point)
-        text = "" if bias is None else f"E = {bias:.1f} mV"
-        overlay = self._viewer.canvas.overlays.text
-        overlay.text, overlay.visible = text, bool(text)
+        text = show_energy(self._viewer, bias)
         many = bool(text) and self.layer.ndim == 3
         self.energy.setText(text or ("not known" if self.layer is not None else ""))
         self.energy.setToolTip("Move the slider below the map to change it" if many else "")

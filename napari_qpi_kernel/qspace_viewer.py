@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Image, Layer
 from qtpy.QtWidgets import QLabel, QWidget
 
-from napari_qpi_kernel.bridge import KEY, REACH, LayerData, bias_at, show_y_up
+from napari_qpi_kernel.bridge import KEY, REACH, LayerData, bias_at, show_energy, show_y_up
 from napari_qpi_kernel.job import Turns
 from napari_qpi_kernel.layer_choice import follow
 from napari_qpi_kernel.own_canvas import free_in_own_context, main_window
@@ -123,10 +123,7 @@ def _follow_energy(viewer: "Viewer", q_viewer: "Viewer") -> None:
     """Show the transform at the energy at which the map is shown."""
     _share_energy(viewer, q_viewer)
     shown = [each for each in q_viewer.layers if each.visible and isinstance(each, Image)]
-    bias = bias_at(shown[-1], q_viewer.dims.point) if shown else None
-    overlay = q_viewer.canvas.overlays.text
-    overlay.text = "" if bias is None else f"E = {bias:.1f} mV"
-    overlay.visible = bool(overlay.text)
+    show_energy(q_viewer, bias_at(shown[-1], q_viewer.dims.point) if shown else None)
 
 
 def _lead_energy(viewer: "Viewer", q_viewer: "Viewer") -> None:

@@ -9,7 +9,7 @@ from superqt import QCollapsible
 
 from napari_qpi_kernel.bridge import KEY
 from napari_qpi_kernel.qspace_viewer import q_viewer_of
-from tests.plugin.hands import PLUGIN, click_at, drag, drop, point_at, press
+from tests.plugin.hands import PLUGIN, click_at, close_notifications, drag, drop, point_at, press
 
 MISSING_ROWS = 4
 NAME = "Grid_017 dI/dV"
@@ -49,6 +49,8 @@ def a_grid_is_dropped(day, path):
     ):
         assert words in facts
     assert maps.size.width_nm.text() == "40.00 nm"
+    day.wait(lambda: not maps.layers.visibleRegion().isEmpty())
+    close_notifications(day.bot, day.viewer)
     day.shot("03_grid")
 
 

@@ -139,6 +139,12 @@ def press(qtbot, viewer, key):
     qtbot.wait(PAUSE_MS)
 
 
+def close_notifications(qtbot, viewer):
+    """Close what napari told; it goes by itself, but not in tests."""
+    for told in _all_inside(viewer, "NapariQtNotification"):
+        qtbot.mouseClick(told.close_button, Qt.LeftButton)
+
+
 def drop(viewer, *paths):
     """Drop files onto the picture."""
     drop_on(_inside(viewer, "QtViewer"), *paths)
@@ -153,8 +159,12 @@ def drop_on(widget, *paths):
 
 
 def _inside(viewer, kind):
+    return _all_inside(viewer, kind)[0]
+
+
+def _all_inside(viewer, kind):
     widgets = viewer.window._qt_window.findChildren(QWidget)
-    return next(each for each in widgets if type(each).__name__ == kind)
+    return [each for each in widgets if type(each).__name__ == kind]
 
 
 def _pixel(viewer, place):

@@ -5,14 +5,17 @@ import re
 import pytest
 
 pytest.importorskip("napari")
-from qtpy.QtGui import QShortcut
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QShortcut, QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QLabel,
     QLineEdit,
     QPushButton,
+    QScrollArea,
     QScrollBar,
     QTableWidget,
 )
@@ -38,6 +41,24 @@ def controls(dock):
         for each in dock.findChildren(kind)
         if not isinstance(each.parent(), (QAbstractSpinBox, QComboBox, QScrollBar, QTableWidget))
     ]
+
+
+def turn_wheel(widget, delta):
+    """Turn the wheel over a widget; return whether it took that."""
+    place = QPointF(3, 3)
+    turned = (QPoint(), QPoint(0, delta), Qt.NoButton, Qt.NoModifier, Qt.NoScrollPhase, False)
+    event = QWheelEvent(place, widget.mapToGlobal(place), *turned)
+    QApplication.sendEvent(widget, event)
+    return event.isAccepted()
+
+
+def is_cut(field):
+    line = field.findChild(QLineEdit)
+    return line.isVisible() and line.fontMetrics().horizontalAdvance(field.text()) > line.width()
+
+
+def shown(field):
+    return field.currentText() if isinstance(field, QComboBox) else field.text()
 
 
 @pytest.mark.parametrize("name", DOCKS)
@@ -82,6 +103,24 @@ def test_keys_of_different_docks_differ(make_napari_viewer, open_one):
     assert len(keys) == len(set(keys)) > 4
 
 
+@pytest.mark.parametrize("name", DOCKS)
+def test_the_wheel_scrolls_and_changes_no_setting(make_napari_viewer, qtbot, open_one, name):
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1280, 500)
+    dock = open_one(viewer, name)
+    column = dock.findChild(QScrollArea)
+    bar = column.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
+    fields = [each for each in controls(dock) if isinstance(each, (QAbstractSpinBox, QComboBox))]
+    before = [shown(each) for each in fields]
+    for delta in (-120, 120):
+        # What a field does not take, Qt hands on to what it lies in.
+        assert not [each for each in fields if turn_wheel(each, delta)]
+        assert [shown(each) for each in fields] == before
+        assert turn_wheel(column.viewport(), delta)
+        assert (bar.value() > 0) == (delta < 0)
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_docks_in_both_themes(make_napari_viewer, qtbot, open_one, add_map, screenshot, theme):
     viewer = make_napari_viewer(show=True)
@@ -91,6 +130,8 @@ def test_docks_in_both_themes(make_napari_viewer, qtbot, open_one, add_map, scre
     seen = []
     for name in DOCKS:
         dock = open_one(viewer, name)
+        if name == DOCKS[0]:
+            dock.maps.size.show_size(1234.56, 1234.56)
         screenshot(viewer, f"dock_{name.split()[0].lower()}_{theme}")
         corner = dock.grab().toImage().pixelColor(3, 3)
         seen.append("dark" if corner.lightness() < 128 else "light")
@@ -100,5 +141,6 @@ def test_docks_in_both_themes(make_napari_viewer, qtbot, open_one, add_map, scre
             for each in dock.findChildren(QAbstractButton)
             if each.isVisible() and each.width() < each.minimumSizeHint().width() - 2
         ] == []
+        assert [each.text() for each in dock.findChildren(QAbstractSpinBox) if is_cut(each)] == []
         viewer.window.remove_dock_widget(dock)
     assert seen == [theme] * len(DOCKS)
