@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
+    QHeaderView,
     QPushButton,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -69,16 +70,17 @@ class ComparisonView(QWidget):
                 cell.setToolTip(text if name == "verdict" else note)
                 self.table.setItem(row, column, cell)
         self.table.verticalHeader().hide()
-        self.table.resizeColumnsToContents()
         self.save = QPushButton("Save figure and table…")
         self.save.setToolTip("comparison.png and comparison.csv in a folder of your choice")
         self.save.clicked.connect(self._choose_folder)
-        beside = QVBoxLayout()
-        beside.addWidget(self.table)
-        beside.addWidget(self.save)
-        row_layout = QHBoxLayout(self)
-        row_layout.addWidget(canvas, 3)
-        row_layout.addLayout(beside, 2)
+        # All its lines are in view, and the pictures take what is left.
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.Stretch)
+        self.table.setSizeAdjustPolicy(QTableWidget.AdjustToContents)
+        self.table.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Maximum)
+        column = QVBoxLayout(self)
+        column.addWidget(canvas, 1)
+        column.addWidget(self.table)
+        column.addWidget(self.save)
 
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Save the comparison into a folder")
