@@ -112,8 +112,7 @@ def details(item: BatchItem | str) -> str:
         return item.error if name in item.error else f"{name}: {item.error}"
     return (
         f"{Path(item.file).name}: {item.verdict}, {item.scatterers} scatterers,"
-        f" {100 * item.explained:.0f} % of the structure explained,"
-        f" noise {item.noise:.3g} per point"
+        f" {100 * item.explained:.0f} % of the structure explained"
     )
 
 

@@ -18,6 +18,13 @@ AUTOMATIC = "automatic"
 OFF = "none"
 UNITS = {"per_nm": "1/nm", "nm": "nm", "mV": "mV", "meV": "meV", "px": "px", "deg": "°", "K": "K"}
 LARGEST = 1e6
+# Where the name of a field is too short for a label, or is a person's.
+LABELS = {
+    "hum_px": "Period of hum",
+    "clusters_nm": "Clusters from",
+    "pixel_nm": "New pixel size",
+    "lawler_fujita": "Lawler-Fujita",
+}
 
 
 class SettingsForm(QWidget, Generic[T]):
@@ -91,7 +98,7 @@ def parameter_notes(cls: type) -> dict[str, str]:
 def _label(name: str) -> tuple[str, str]:
     suffix = next((each for each in UNITS if name.endswith(f"_{each}")), "")
     words = name.removesuffix(f"_{suffix}").replace("_", " ")
-    return words[:1].upper() + words[1:], UNITS.get(suffix, "")
+    return LABELS.get(name, words[:1].upper() + words[1:]), UNITS.get(suffix, "")
 
 
 def _field_widget(schema: Mapping[str, Any], unit: str, none_text: str) -> Any:

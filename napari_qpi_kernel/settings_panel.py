@@ -89,5 +89,5 @@ class SettingsPanel(QGroupBox):
         """Show whether something runs, why nothing can be extracted, and what ails the map."""
         offer(self.show_prepared, BUSY if busy else map_problem)
         offer(self.extract, BUSY if busy else reason)
-        self.reason.setText(f"Extract needs: {reason}." if reason and not busy else "")
+        self.reason.setText(f"Not yet: {reason}." if reason and not busy else "")
         self._layout.setRowVisible(self.reason, bool(self.reason.text()))

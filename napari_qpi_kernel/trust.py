@@ -93,8 +93,8 @@ def _number(value: Any) -> str:
         return f"{value:.2g}" if abs(value) < 1 else f"{value:.3g}"
     if isinstance(value, list | tuple) and len(value) > MANY:
         ordered = sorted(value)
-        middle, low, high = ordered[len(value) // 2], ordered[0], ordered[-1]
-        return f"{_number(middle)} ({_number(low)} to {_number(high)})"
+        middle, low, high = map(_number, (ordered[len(value) // 2], ordered[0], ordered[-1]))
+        return middle if low == high else f"{middle} ({low} to {high})"
     if isinstance(value, list | tuple):
         return ", ".join(_number(item) for item in value)
     return str(value)

@@ -38,6 +38,8 @@ def test_of_many_energies_the_median_and_the_range_are_told():
     many = {"explained_structure": [0.1, 0.5, 0.7, 0.9]}
     assert "70 (10 to 90) %" in verdict_html(judged(numbers=many))
     agreement = {f"half_agreement{kind}": [0.1, 0.2, 0.3, 0.4] for kind in ("", "_chance")}
+    same = {"share_used": [1.0] * 5}
+    assert "100 %" in verdict_html(judged(numbers=same))
     assert "0.3 (0.1 to 0.4) (chance 0.3)" in verdict_html(judged(numbers=agreement))
     assert "nan %" in verdict_html(judged(numbers={"explained_structure": [float("nan")]}))
 
