@@ -32,7 +32,9 @@ from napari_qpi_kernel.extraction import (
 from napari_qpi_kernel.figure import iter_result_figure
 from napari_qpi_kernel.job import Job, Show, Turns
 from napari_qpi_kernel.job_bar import BUSY, JobBar
+from napari_qpi_kernel.layer_choice import follow
 from napari_qpi_kernel.map_panel import MapPanel, extent_nm
+from napari_qpi_kernel.preferences import preferences
 from napari_qpi_kernel.qspace_viewer import q_viewer_for
 from napari_qpi_kernel.result_layers import add_prepared, show_result
 from napari_qpi_kernel.result_panel import ResultPanel
@@ -86,8 +88,14 @@ class ExtractWidget(QWidget):
         self.results.points_wanted.connect(self._select_points)
         self.results.compare.clicked.connect(self._compare)
         show_y_up(napari_viewer)
-        # The machine is looked at after the dock is drawn: torch takes seconds to import.
-        QTimer.singleShot(MACHINE_DELAY_MS, self._look_at_machine)
+        # The machine is looked at after the dock is drawn: torch takes seconds to import. And a
+        # path is typed letter by letter.
+        delay = QTimer(self)
+        delay.setSingleShot(True)
+        delay.setInterval(MACHINE_DELAY_MS)
+        delay.timeout.connect(self._look_at_machine)
+        delay.start()
+        follow(preferences().events.model, lambda _: delay.start(), self)
         self._refresh()
         from napari_qpi_kernel.state import Memory
 
@@ -258,7 +266,7 @@ class ExtractWidget(QWidget):
         self.job.tell(f"{layers[-1][1]['name']} is open.")
 
     def _look_at_machine(self) -> None:
-        job = Job(iter_machine(), self.settings.machine.setText, self)
+        job = Job(iter_machine(self.settings.model), self.settings.machine.setText, self)
         job.progressed.connect(lambda _, text: self.settings.machine.setText(text))
         job.failed.connect(self.settings.machine.setText)
         job.ended.connect(self.settings.gauge.wake)

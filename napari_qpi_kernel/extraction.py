@@ -234,12 +234,12 @@ def iter_read_channel(path: str, channel: str) -> Steps[list[LayerData]]:
     return file_layers(read_file(path), Path(path), channel)
 
 
-def iter_machine() -> Steps[str]:
+def iter_machine(model: str | None = None) -> Steps[str]:
     """Look up what computes here, and with which model; load all that Find and Extract need."""
     yield Progress(0.0, "looking at the machine …")
     from qpi_kernel.extract.machine import describe_machine
 
-    machine = describe_machine()
+    machine = describe_machine(model=model)
     yield Progress(0.5, machine)
     _load_all()
     return machine

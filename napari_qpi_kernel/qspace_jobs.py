@@ -9,7 +9,7 @@ import numpy as np
 from napari_qpi_kernel.bridge import REACH, LayerData, Map, map_to_layer
 from napari_qpi_kernel.contrast import about_zero, from_zero, top_decades
 from napari_qpi_kernel.fourier import LOG, fft_part
-from napari_qpi_kernel.result_layers import SIGNED
+from napari_qpi_kernel.preferences import preferences
 from qpi_kernel.progress import Progress, Steps
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _fft_layer(fft: Map, name: str, part: str, facts: Mapping[str, Any]) -> Laye
     elif part == "phase":
         colormap, limits = "hsv", (-np.pi, np.pi)
     else:
-        colormap, limits = SIGNED, about_zero(shown.values)
+        colormap, limits = preferences().colormap, about_zero(shown.values)
     told = {**facts, "window": attrs["window"], "symmetrised": attrs.get("symmetrised", "")}
     return map_to_layer(
         shown,

@@ -12,8 +12,8 @@ from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.contrast import about_zero
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.plot_canvas import PlotCanvas
+from napari_qpi_kernel.preferences import preferences
 from napari_qpi_kernel.qspace_jobs import Subject
-from napari_qpi_kernel.result_layers import SIGNED
 from qpi_kernel.progress import Progress, Steps
 
 PLOT_HEIGHT_PX = 170
@@ -121,7 +121,7 @@ def iter_pairs(subject: Subject, settings: Any) -> Steps[tuple[list[LayerData], 
                 f"{subject.name} {name}",
                 kind=f"FFT {name}",
                 facts={"of": subject.name},
-                colormap=SIGNED,
+                colormap=preferences().colormap,
                 contrast_limits=about_zero(field.values),
             )
         )

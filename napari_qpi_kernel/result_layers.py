@@ -17,13 +17,13 @@ from napari_qpi_kernel.bridge import (
 from napari_qpi_kernel.contrast import Limits
 from napari_qpi_kernel.extraction import Outcome, Request, endings
 from napari_qpi_kernel.job import Turns
+from napari_qpi_kernel.preferences import preferences
 from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer, ViewerModel
     from qtpy.QtWidgets import QWidget
 
-SIGNED = "RdBu_r"
 GAP = 0.05  # free space between the map and a kernel, as a share of the map's width
 RING_SHARE = 1 / 30  # diameter of a ring around a scatterer, as a share of the map's width
 ON_MAP = ("prepared", "reconstruction", "residual")
@@ -146,7 +146,7 @@ def result_layers(
         Lower left corner of the free space beside the map [nm].
     """
     extraction, facts = outcome.extraction, run_facts(outcome)
-    kernel = extraction.kernel
+    kernel, signed = extraction.kernel, preferences().colormap
     y0, x0 = (float(kernel[dim].values[0]) for dim in ("y", "x"))
     step = 1.1 * (float(kernel["y"].values[1]) - y0) * kernel.sizes["y"]
 
@@ -155,7 +155,7 @@ def result_layers(
         return map_to_layer(field, name, kind=kind, facts=facts, contrast_limits=limits, **look)
 
     on_map = [
-        layer(extraction.residual, "residual", colormap=SIGNED, visible=False),
+        layer(extraction.residual, "residual", colormap=signed, visible=False),
         layer(extraction.reconstruction, "reconstruction", visible=False),
     ]
     beside = []
@@ -165,7 +165,7 @@ def result_layers(
         y, x = beside_nm[0] - y0, beside_nm[1] - x0 + column * step
         beside += [
             layer(part.spread, "kernel spread", ending, offset_nm=(y, x), colormap="magma"),
-            layer(part.kernel, "kernel", ending, offset_nm=(y + step, x), colormap=SIGNED),
+            layer(part.kernel, "kernel", ending, offset_nm=(y + step, x), colormap=signed),
         ]
     return on_map + beside
 

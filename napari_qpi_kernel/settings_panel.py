@@ -16,6 +16,7 @@ from napari_qpi_kernel.column import offer
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.gauge import Gauge
 from napari_qpi_kernel.job_bar import BUSY
+from napari_qpi_kernel.preferences import preferences
 from qpi_kernel.settings import from_dict
 
 FIELDS = ("method", "window_nm", "refine")
@@ -59,8 +60,12 @@ class SettingsPanel(QGroupBox):
         self.device = QComboBox()
         self.device.addItems(DEVICES)
         self.device.setToolTip("auto: the GPU if there is one")
+        self.device.setCurrentText(preferences().device)
         self.machine = QLabel("looking at the machine …")
         self.machine.setWordWrap(True)
+        self.machine.setToolTip(
+            "What computes and which model; another one: File > Preferences > QPI Kernel"
+        )
         self.extract = QPushButton("Extract")
         self.extract.setToolTip("Extract the kernel; earlier results stay")
         self.reason = QLabel()
@@ -81,9 +86,15 @@ class SettingsPanel(QGroupBox):
         self._layout = layout
         self.show_state(False, "", "")
 
+    @property
+    def model(self) -> str | None:
+        """File of the model; None for the one shipped with the library."""
+        return preferences().model or None
+
     def value(self) -> Any:
         """Return the `ExtractSettings` shown."""
-        return from_dict(self._cls, self.form.values() | self.more.values())
+        shown = self.form.values() | self.more.values()
+        return from_dict(self._cls, shown | {"model": self.model})
 
     def show_state(self, busy: bool, reason: str, map_problem: str) -> None:
         """Show whether something runs, why nothing can be extracted, and what ails the map."""

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_qpi_kernel.bridge import LayerData, map_to_layer, scatterers_to_layer
 from napari_qpi_kernel.contrast import about_zero
-from napari_qpi_kernel.result_layers import GAP, RING_SHARE, SIGNED
+from napari_qpi_kernel.preferences import preferences
+from napari_qpi_kernel.result_layers import GAP, RING_SHARE
 from qpi_kernel.progress import Progress, Steps, scaled
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def truth_layers(truth: "SimulatedMap", name: str, window_nm: float) -> list[Lay
             f"{name} [true kernel]",
             kind="kernel",
             offset_nm=offset,
-            colormap=SIGNED,
+            colormap=preferences().colormap,
             contrast_limits=about_zero(kernel.values),
         ),
         points,
@@ -120,7 +121,7 @@ def theory_layers(
             kind="kernel",
             offset_nm=(place_nm[0] - y0, place_nm[1] - x0 + column * step),
             facts=facts,
-            colormap=SIGNED,
+            colormap=preferences().colormap,
             contrast_limits=limits,
         )
         for column, (kind, field) in enumerate(

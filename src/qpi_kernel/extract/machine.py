@@ -65,8 +65,8 @@ def describe_machine(device: str = "auto", model: str | None = None) -> str:
     where = "CPU" if place.type == "cpu" else torch.cuda.get_device_name(place)
     try:
         loaded = load_model(model, str(place))
-    except QpiError:
-        return f"{where}; no learned model is installed: choose another method"
+    except QpiError as error:
+        return f"{where}; no model: {error}"
     return f"{where}; model {loaded.card['name']} ({loaded.sha256[:8]})"
 
 

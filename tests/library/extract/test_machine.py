@@ -17,8 +17,9 @@ def test_the_line_names_device_and_model():
 
 
 def test_a_missing_model_is_no_error(tmp_path):
-    line = describe_machine("cpu", str(tmp_path / "none.safetensors"))
-    assert line == "CPU; no learned model is installed: choose another method"
+    missing = tmp_path / "none.safetensors"
+    line = describe_machine("cpu", str(missing))
+    assert line.startswith(f"CPU; no model: {missing}: the model cannot be loaded")
 
 
 def test_an_unknown_device_is_refused():

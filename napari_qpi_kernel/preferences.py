@@ -1,0 +1,15 @@
+"""What the user prefers for every map: the page "QPI Kernel" of napari's Preferences."""
+
+from typing import Any, cast
+
+from napari.settings import get_plugin_settings
+
+PLUGIN = "napari-qpi-kernel"
+
+
+def preferences() -> Any:
+    """Return device, model and colormap, as the manifest describes them; `events` tell of changes.
+
+    ``model`` is "" for the model shipped with the library.
+    """
+    return cast(Any, get_plugin_settings(PLUGIN)).extraction
