@@ -101,7 +101,7 @@ class BatchWidget(QWidget):
         if dock is not None:
             own = {
                 "extract": dock.settings.value(),
-                "prepare": dock.settings.prepare.value(),
+                "prepare": dock.prepare.value(),
                 "device": dock.settings.device.currentText(),
             }
         return BatchRequest(

@@ -1,4 +1,4 @@
-"""The dock "Extract kernel", in the order of work: map, scatterers, extract, trust, export."""
+"""The dock "Extract kernel", in the order of work: map, prepare, scatterers, extract, trust."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,6 +35,7 @@ from napari_qpi_kernel.job_bar import BUSY, JobBar
 from napari_qpi_kernel.layer_choice import follow
 from napari_qpi_kernel.map_panel import MapPanel, extent_nm
 from napari_qpi_kernel.preferences import preferences
+from napari_qpi_kernel.prepare_panel import PreparePanel
 from napari_qpi_kernel.qspace_viewer import q_viewer_for
 from napari_qpi_kernel.result_layers import add_prepared, show_result
 from napari_qpi_kernel.result_panel import ResultPanel
@@ -60,11 +61,12 @@ class ExtractWidget(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self.maps = MapPanel(napari_viewer)
+        self.prepare = PreparePanel()
         self.scatterers = ScatterersPanel(napari_viewer)
         self.settings = SettingsPanel()
         self.results = ResultPanel()
         self.job = JobBar(lambda: self.settings.device.setCurrentText("cpu"))
-        panels = (self.maps, self.scatterers, self.settings, self.results)
+        panels = (self.maps, self.prepare, self.scatterers, self.settings, self.results)
         keys = {
             "Ctrl+Shift+F": self.scatterers.find,
             "Ctrl+Shift+E": self.settings.extract,
@@ -76,12 +78,13 @@ class ExtractWidget(QWidget):
         self.maps.layers.chosen.connect(self._column.show_top)
         self.maps.channel_wanted.connect(self._open_channel)
         self.maps.energy_changed.connect(self._gauge)
+        self.prepare.changed.connect(self._gauge)
         self.settings.changed.connect(self._gauge)
         self.scatterers.changed.connect(self._refresh)
         self.scatterers.find_wanted.connect(self._find)
         self.settings.extract.clicked.connect(self._extract)
         self.job.changed.connect(self._refresh)
-        self.settings.show_prepared.clicked.connect(self._show_prepared)
+        self.prepare.show_prepared.clicked.connect(self._show_prepared)
         self.results.folder_wanted.connect(self._export_folder)
         self.results.tiff_wanted.connect(self._export_tiff)
         self.results.figure_wanted.connect(self._save_figure)
@@ -99,7 +102,7 @@ class ExtractWidget(QWidget):
         self._refresh()
         from napari_qpi_kernel.state import Memory
 
-        self._memory = Memory(self.maps, self.scatterers, self.settings, self)
+        self._memory = Memory(self.maps, self.prepare, self.scatterers, self.settings, self)
         self._memory.told.connect(self.job.tell)
         self._memory.follow()
 
@@ -114,8 +117,10 @@ class ExtractWidget(QWidget):
             self.scatterers.set_map(layer.name, x1 - x0)
         busy = self.job.busy
         reason = self.problem()
-        offer(self.scatterers.find, BUSY if busy else self.maps.problem())
-        self.settings.show_state(busy, reason, self.maps.problem())
+        map_reason = BUSY if busy else self.maps.problem()
+        self.prepare.show_state(map_reason)
+        offer(self.scatterers.find, map_reason)
+        self.settings.show_state(busy, reason)
         self.results.setEnabled(not busy)
         offer(self.results.compare, BUSY if busy else reason)
         self._gauge()
@@ -132,7 +137,7 @@ class ExtractWidget(QWidget):
                 self.maps.region_nm,
                 None if points is None else np.asarray(points.data).tobytes(),
                 self.settings.value(),
-                self.settings.prepare.value(),
+                self.prepare.value(),
             )
             self.settings.gauge.ask(key, self._shown_request)
 
@@ -149,7 +154,7 @@ class ExtractWidget(QWidget):
             bias_mV=self.maps.bias_mV,
             scatterers=self.scatterers.scatterers(),
             settings=self.settings.value(),
-            prepare=self.settings.prepare.value(),
+            prepare=self.prepare.value(),
             device=self.settings.device.currentText(),
         )
 

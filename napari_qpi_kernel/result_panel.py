@@ -31,7 +31,7 @@ class ResultPanel(QGroupBox):
     points_wanted = Signal(object, list)
 
     def __init__(self) -> None:
-        super().__init__("4  Trust and export")
+        super().__init__("5  Trust and export")
         self.results = ElidedCombo("Results of this dock, the newest last")
         self.results.currentIndexChanged.connect(self.refresh)
         self.verdict = QLabel()

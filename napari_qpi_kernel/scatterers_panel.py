@@ -1,4 +1,4 @@
-"""The second step of the dock: where the scatterers are, as a points layer the user may edit."""
+"""The third step of the dock: where the scatterers are, as a points layer the user may edit."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class ScatterersPanel(QGroupBox):
     find_wanted = Signal()
 
     def __init__(self, viewer: "ViewerModel") -> None:
-        super().__init__("2  Scatterers")
+        super().__init__("3  Scatterers")
         self._viewer = viewer
         self._map_name = "map"
         self._ring_nm = 0.5

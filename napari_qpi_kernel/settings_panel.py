@@ -1,4 +1,4 @@
-"""The third step of the dock: how to extract, with the button that starts it."""
+"""The fourth step of the dock: how to extract, with the button that starts it."""
 
 from typing import Any
 
@@ -21,18 +21,6 @@ from qpi_kernel.settings import from_dict
 
 FIELDS = ("method", "window_nm", "refine")
 MORE_FIELDS = ("position_error_nm", "background_degree", "samples")
-# Without those that need other channels of the scan: a layer has one.
-PREPARE_FIELDS = (
-    "level_degree",
-    "level_rows",
-    "mask_cores",
-    "despike",
-    "remove_streaks",
-    "hum_px",
-    "clusters_nm",
-    "pixel_nm",
-    "distortion",
-)
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -42,21 +30,15 @@ class SettingsPanel(QGroupBox):
     changed = Signal()
 
     def __init__(self) -> None:
-        super().__init__("3  Extract")
+        super().__init__("4  Extract")
         from qpi_kernel.extract.settings import ExtractSettings
-        from qpi_kernel.preprocess import PrepareSettings
 
         self._cls = ExtractSettings
         self.form = SettingsForm(ExtractSettings, FIELDS)
         self.more = SettingsForm(ExtractSettings, MORE_FIELDS)
-        self.prepare = SettingsForm(PrepareSettings, PREPARE_FIELDS)
-        for form in (self.form, self.more, self.prepare):
+        for form in (self.form, self.more):
             form.changed.connect(self.changed)
         self.gauge = Gauge()
-        self.show_prepared = QPushButton("Show prepared map")
-        self.show_prepared.setToolTip(
-            "Adds the map as it is prepared for the extraction, all energies; the map is kept"
-        )
         self.device = QComboBox()
         self.device.addItems(DEVICES)
         self.device.setToolTip("auto: the GPU if there is one")
@@ -71,10 +53,8 @@ class SettingsPanel(QGroupBox):
         self.reason = QLabel()
         self.reason.setWordWrap(True)
         layout = QFormLayout(self)
-        details = QCollapsible("Prepare the map, details")
-        details.toggleButton().setToolTip("Steps before the extraction, and its finer settings")
-        details.addWidget(self.prepare)
-        details.addWidget(self.show_prepared)
+        details = QCollapsible("Details")
+        details.toggleButton().setToolTip("Finer settings of the extraction")
         details.addWidget(self.more)
         layout.addRow(self.form)
         layout.addRow(details)
@@ -84,7 +64,7 @@ class SettingsPanel(QGroupBox):
         layout.addRow(self.extract)
         layout.addRow(self.reason)
         self._layout = layout
-        self.show_state(False, "", "")
+        self.show_state(False, "")
 
     @property
     def model(self) -> str | None:
@@ -96,9 +76,8 @@ class SettingsPanel(QGroupBox):
         shown = self.form.values() | self.more.values()
         return from_dict(self._cls, shown | {"model": self.model})
 
-    def show_state(self, busy: bool, reason: str, map_problem: str) -> None:
-        """Show whether something runs, why nothing can be extracted, and what ails the map."""
-        offer(self.show_prepared, BUSY if busy else map_problem)
+    def show_state(self, busy: bool, reason: str) -> None:
+        """Show whether something runs, or why nothing can be extracted."""
         offer(self.extract, BUSY if busy else reason)
         self.reason.setText(f"Not yet: {reason}." if reason and not busy else "")
         self._layout.setRowVisible(self.reason, bool(self.reason.text()))

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_qpi_kernel.bridge import KEY
 from napari_qpi_kernel.map_panel import MapPanel
+from napari_qpi_kernel.prepare_panel import PreparePanel
 from napari_qpi_kernel.scatterers_panel import ScatterersPanel
 from napari_qpi_kernel.settings_panel import SettingsPanel
 from qpi_kernel.errors import QpiError
@@ -56,7 +57,7 @@ class Memory(QObject):
 
     Parameters
     ----------
-    maps, scatterers, choices
+    maps, prepare, scatterers, choices
         The parts of the dock.
     parent : QObject
         The dock.
@@ -67,12 +68,14 @@ class Memory(QObject):
     def __init__(
         self,
         maps: MapPanel,
+        prepare: PreparePanel,
         scatterers: ScatterersPanel,
         choices: SettingsPanel,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._maps, self._scatterers, self._choices = maps, scatterers, choices
+        self._maps, self._prepare = maps, prepare
+        self._scatterers, self._choices = scatterers, choices
         self._file = ""
         self._known: set[str] = set()
         self._timer = QTimer(self)
@@ -80,7 +83,7 @@ class Memory(QObject):
         self._timer.setInterval(DEBOUNCE_MS)
         self._timer.timeout.connect(self._save)
         maps.changed.connect(self.follow)
-        for part in (scatterers, choices):
+        for part in (prepare, scatterers, choices):
             part.changed.connect(self._timer.start)
         choices.device.currentIndexChanged.connect(lambda _: self._timer.start())
 
@@ -116,7 +119,7 @@ class Memory(QObject):
         for form, values in (
             (self._choices.form, state.extract),
             (self._choices.more, state.extract),
-            (self._choices.prepare, state.prepare),
+            (self._prepare.form, state.prepare),
         ):
             form.show_values(to_dict(values))
         self._choices.device.setCurrentText(state.device)
@@ -142,7 +145,7 @@ class Memory(QObject):
         return DockState(
             region_nm=self._maps.region_nm,
             extract=self._choices.value(),
-            prepare=self._choices.prepare.value(),
+            prepare=self._prepare.value(),
             device=self._choices.device.currentText(),
             **columns,
         )

@@ -70,16 +70,15 @@ def the_energy_reads_in_millivolts(day):
 
 
 def the_map_is_prepared(day):
-    settings, before = day.dock.settings, day.dock.maps.layer.data.copy()
-    details = next(each for each in settings.findChildren(QCollapsible))
-    day.click(details.toggleButton())
-    settings.prepare.widgets["level_rows"].value = True
-    settings.prepare.widgets["level_degree"].value = 1
-    day.run(settings.show_prepared)
+    panel, before = day.dock.prepare, day.dock.maps.layer.data.copy()
+    steps = panel.findChild(QCollapsible)
+    day.click(steps.toggleButton())
+    panel.form.widgets["level_rows"].value = True
+    day.run(panel.show_prepared)
     assert day.layer("prepared").data.shape == before.shape
     np.testing.assert_array_equal(day.dock.maps.layer.data, before)
     day.shot("05_prepared")
-    day.click(details.toggleButton())
+    day.click(steps.toggleButton())
 
 
 def a_region_is_drawn_and_typed(day):

@@ -124,7 +124,7 @@ def test_the_settings_are_those_of_the_dock_extract_kernel(
     assert "defaults" in dock.source.summary.text()
     assert dock._request().settings() == PipelineSettings(all_biases=True)
     extract = open_dock(viewer, method="wiener")
-    extract.settings.prepare.widgets["despike"].value = True
+    extract.prepare.form.widgets["despike"].value = True
     extract.settings.device.setCurrentText("cpu")
     dock._show_settings()
     assert "Method wiener" in dock.source.summary.text()
@@ -136,7 +136,7 @@ def test_the_settings_are_those_of_the_dock_extract_kernel(
     request = dock._request()
     asked = request.settings()
     assert (asked.extract, asked.prepare) == (
-        extract.settings.value(), extract.settings.prepare.value()
+        extract.settings.value(), extract.prepare.value()
     )  # fmt: skip
     assert asked.prepare.despike
     assert (asked.bias_mV, asked.all_biases, asked.find_in) == (-7.5, False, "topography")

@@ -166,7 +166,7 @@ def test_the_prepared_map_lies_above_the_map_and_below_the_points(
     before = layer.data.copy()
     dock = open_dock(viewer)
     dock.scatterers.layers.choose(viewer.add_points([[15.0, 15.0], [8.0, 9.0]], name="mine"))
-    click(qtbot, dock.settings.show_prepared)
+    click(qtbot, dock.prepare.show_prepared)
     wait_until_idle(qtbot, dock)
     prepared = viewer.layers["Ag [prepared]"]
     np.testing.assert_array_equal(layer.data, before)

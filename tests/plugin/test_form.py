@@ -7,7 +7,7 @@ pytest.importorskip("napari")
 from pydantic import Field
 
 from napari_qpi_kernel.form import SettingsForm, parameter_notes
-from napari_qpi_kernel.settings_panel import PREPARE_FIELDS
+from napari_qpi_kernel.prepare_panel import FIELDS as PREPARE_FIELDS
 from qpi_kernel.preprocess.settings import DistortionSettings, PrepareSettings
 from qpi_kernel.settings import settings
 

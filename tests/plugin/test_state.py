@@ -44,7 +44,7 @@ def test_region_points_and_settings_come_back(
     dock.settings.form.widgets["method"].value = "wiener"
     dock.settings.form.widgets["window_nm"].value = 7.5
     dock.settings.more.widgets["samples"].value = 9
-    rows = dock.settings.prepare.widgets["level_rows"]
+    rows = dock.prepare.form.widgets["level_rows"]
     rows.value = not rows.value
     dock.settings.device.setCurrentText("cpu")
     qtbot.waitUntil(
