@@ -76,7 +76,7 @@ class ComparisonView(QWidget):
         # All its lines are in view, and the pictures take what is left.
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.Stretch)
         self.table.setSizeAdjustPolicy(QTableWidget.AdjustToContents)
-        self.table.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Maximum)
+        self.table.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
         column = QVBoxLayout(self)
         column.addWidget(canvas, 1)
         column.addWidget(self.table)

@@ -46,6 +46,7 @@ class MapFacts(QWidget):
         self._layer = layer
         self.setVisible(layer is not None)
         self.facts.setText("" if layer is None else facts_html(layer))
+        self.facts.setVisible(bool(self.facts.text()))
         self.here.setText(HERE)
 
     def _show_place(self) -> None:

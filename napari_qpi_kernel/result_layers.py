@@ -48,6 +48,7 @@ def show_result(viewer: "Viewer", owner: "QWidget", outcome: Outcome) -> Turns[t
     names = result_names(viewer, outcome)
     kernel, points = yield from add_result(viewer, outcome, names)
     viewer.layers.selection.active = kernel
+    viewer.canvas.overlays.scale_bar.visible = True
     viewer.reset_view()
     yield
     yield from show_in_q_viewer(viewer, owner, fft_layer(outcome, names["kernel FFT"]))

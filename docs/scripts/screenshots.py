@@ -95,7 +95,7 @@ def one_energy() -> None:
     dock.results.compare.click()
     wait(idle(dock))
     view = viewer.window.dock_widgets["Compare methods"]
-    view.window().resize(1280, 420)
+    view.window().resize(1060, 640)
     wait(seconds=2)
     grabbed = QBuffer()
     view.grab().save(grabbed, "PNG")

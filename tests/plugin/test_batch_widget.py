@@ -92,6 +92,7 @@ def test_a_batch_from_files_to_layers(
     table.itemDoubleClicked.emit(table.item(0, 0))
     qtbot.waitUntil(lambda: "is open" in dock.job.status.text(), **WAIT)
     layer = viewer.layers["first 5 mV [kernel]"]
+    assert viewer.canvas.overlays.scale_bar.visible
     assert layer.metadata[KEY]["assessment"]["verdict"] == verdicts[0]
     assert layer.metadata[KEY]["recipe"]["settings"]["extract"]["method"] == "average"
     assert {f"first 5 mV [{kind}]" for kind in ("prepared", "residual", "scatterers")} <= set(
