@@ -81,6 +81,7 @@ class ExtractWidget(QWidget):
         self.prepare.changed.connect(self._gauge)
         self.settings.changed.connect(self._gauge)
         self.scatterers.changed.connect(self._refresh)
+        self.scatterers.told.connect(self.job.tell)
         self.scatterers.find_wanted.connect(self._find)
         self.settings.extract.clicked.connect(self._extract)
         self.job.changed.connect(self._refresh)

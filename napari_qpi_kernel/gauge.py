@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_qpi_kernel.extraction import Request, iter_validity_request
 from napari_qpi_kernel.job import Job
+from qpi_kernel.errors import QpiError
 
 DEBOUNCE_MS = 400
 GREEN, RED = "#2ea043", "#ef4444"
@@ -65,7 +66,13 @@ class Gauge(QLabel):
             return
         self._stop()
         self._shown, request = self._asked
-        self._job = Job(iter_validity_request(request()), self._show, self)
+        try:
+            steps = iter_validity_request(request())
+        except QpiError as error:
+            # A layer that cannot be used, rotated for one: Extract will say so, nobody asked yet.
+            self.setText(escape(str(error)))
+            return
+        self._job = Job(steps, self._show, self)
         self._job.failed.connect(self.setText)
         self._job.ended.connect(self._forget)
         self._job.start()

@@ -38,6 +38,7 @@ class ScatterersPanel(QGroupBox):
 
     changed = Signal()
     find_wanted = Signal()
+    told = Signal(str)
 
     def __init__(self, viewer: "ViewerModel") -> None:
         super().__init__("3  Scatterers")
@@ -134,7 +135,11 @@ class ScatterersPanel(QGroupBox):
             tag_species(self.layer, self.layer.selected_data, self.species.value())
             self.changed.emit()
         else:
-            report(QpiError(f"no point of {self.layer.name} is selected: select some, then tag"))
+            name = self.layer.name
+            self._report(QpiError(f"no point of {name} is selected: select some, then tag"))
+
+    def _report(self, error: QpiError) -> None:
+        self.told.emit(report(error))
 
     def _load(self) -> None:
         from qpi_kernel.scatterers import load_scatterers
@@ -144,7 +149,7 @@ class ScatterersPanel(QGroupBox):
             try:
                 self.add(load_scatterers(path))
             except QpiError as error:
-                report(error)
+                self._report(error)
 
     def _save(self) -> None:
         from qpi_kernel.scatterers import save_scatterers
@@ -155,5 +160,6 @@ class ScatterersPanel(QGroupBox):
             path += "" if path.lower().endswith(".csv") else ".csv"
             try:
                 save_scatterers(layer_to_scatterers(self.layer), path)
+                self.told.emit(f"{self.layer.name} saved to {path}")
             except QpiError as error:
-                report(error)
+                self._report(error)

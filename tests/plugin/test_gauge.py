@@ -65,6 +65,18 @@ def test_a_map_that_cannot_be_read_is_told_in_the_gauge(
     assert len(notification_manager.records) == before
 
 
+def test_a_layer_that_cannot_be_used_is_told_in_the_gauge(
+    make_napari_viewer, add_map, open_dock, read
+):
+    viewer = make_napari_viewer()
+    layer = add_map(viewer)
+    dock = open_dock(viewer)
+    read(dock, "in range")
+    layer.rotate = 30
+    dock.maps.show_region((5.0, 5.0, 25.0, 25.0))
+    assert read(dock, "rotated") == "layer Ag: it is rotated or sheared; reset its transform first"
+
+
 def test_what_is_out_of_range_is_told_with_the_reason():
     text = readings_html([Reading("Pixel", "0.1 nm"), Reading("Window", "1 nm", "it is < 8 px")])
     assert text.count("in range") == text.count("out of range") == 1

@@ -38,4 +38,5 @@ def test_tagging_nothing_asks_for_a_selection(make_napari_viewer, qtbot, add_map
     points.selected_data = set()
     click(qtbot, dock.scatterers.tag)
     assert "select some" in notification_manager.records[-1].message
+    assert dock.job.status.text() == notification_manager.records[-1].message
     assert dock.scatterers.scatterers().species.tolist() == [0]
