@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qpi_kernel.errors import QpiError
-from qpi_kernel.files import replacing
+from qpi_kernel.files import reason_of, replacing
 
 COLUMNS = ("x_nm", "y_nm", "weight", "species", "confidence")
 
@@ -125,7 +125,9 @@ def save_scatterers(scatterers: Scatterers, path: Path | str) -> None:
             for x, y, weight, species, confidence in table.tolist():
                 writer.writerow([x, y, weight, int(species), confidence])
     except OSError as error:
-        raise ScatterersError(f"{path}: the scatterers cannot be written ({error})") from None
+        raise ScatterersError(
+            f"{path}: the scatterers cannot be written ({reason_of(error)})"
+        ) from None
 
 
 def load_scatterers(path: Path | str) -> Scatterers:

@@ -150,7 +150,7 @@ def make_grids(didv: xr.DataArray, window_nm: float, device: torch.device) -> tu
     if window_nm < 8 * pixel:
         raise QpiError(
             f"the kernel window ({window_nm:g} nm) spans fewer than 8 pixels of {pixel:.3g} nm;"
-            " choose a larger window"
+            " choose a larger window or region"
         )
     measured = _grid(didv, pixel, window_nm, device)
     model_pixel = window_nm / MODEL_WINDOW
