@@ -99,7 +99,7 @@ def iter_batch(
         return (yield from scaled(_iter_make(batch, plans, client), 0.05, 1.0))
 
 
-run_batch = drained(iter_batch)
+run_batch = drained(iter_batch, "run_batch")
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,14 @@ def drain(steps: Steps[T], tell: Callable[[Progress], object] | None = None) -> 
             tell(step)
 
 
-def drained(steps: Callable[P, Steps[T]]) -> Callable[P, T]:
+def drained(steps: Callable[P, Steps[T]], name: str | None = None) -> Callable[P, T]:
     """Return the function that runs ``iter_<name>`` to its end, under the name ``<name>``.
+
+    Parameters
+    ----------
+    steps : callable
+    name : str, optional
+        Where the name is another.
 
     Examples
     --------
@@ -82,8 +88,7 @@ def drained(steps: Callable[P, Steps[T]]) -> Callable[P, T]:
         return drain(steps(*args, **kwargs))
 
     # Processes send functions to each other by these names.
-    run.__name__ = run.__name__.removeprefix("iter_")
-    run.__qualname__ = run.__qualname__.removeprefix("iter_")
+    run.__name__ = run.__qualname__ = name or run.__name__.removeprefix("iter_")
     return run
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from qpi_kernel.progress import Progress, drain, scaled
+from qpi_kernel.progress import Progress, drain, drained, scaled
 
 
 def work(log=None):
@@ -19,6 +19,16 @@ def work(log=None):
 
 def test_drain_returns_the_result():
     assert drain(work()) == "result"
+
+
+def iter_work():
+    return work()
+
+
+def test_what_runs_to_the_end_bears_the_name_that_it_is_found_by():
+    assert drained(iter_work)() == "result"
+    assert drained(iter_work).__qualname__ == "work"
+    assert drained(iter_work, "run_work").__qualname__ == "run_work"
 
 
 def test_scaled_maps_the_fractions_and_passes_the_result_on():
