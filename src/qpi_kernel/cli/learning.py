@@ -10,7 +10,7 @@ from qpi_kernel.settings import load
 
 
 def train(*, out: Out, recipe: Path | None = None, device: Device = "auto") -> None:
-    """Make the kernel bank, train VAE and aligner, calibrate, write a model file.
+    """Make the kernel bank, train VAE, aligner and finder, calibrate, write a model file.
 
     Called again with the same folder, it goes on where it stopped. The default recipe takes under
     two hours on two CPU cores. `torchrun --nproc-per-node N --no-python qpi-kernel train ...`

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +49,14 @@ def test_the_recipe_of_the_shipped_model_is_kept():
         assert recipe[part] == card[part]
     assert {**card["training"], **recipe["training"]} == card["training"]
     assert card["start"]["name"] == load(ModelRecipe, CONFIGS / "v2.toml").name
+
+
+def test_the_recipes_from_nothing_are_whole():
+    cpu, gpu = (load(ModelRecipe, CONFIGS / f"{place}.toml") for place in ("cpu", "gpu"))
+    assert cpu == replace(ModelRecipe(), name=cpu.name)
+    # Its bank is made before, by another command.
+    assert gpu.bank == load(BankSettings, CONFIGS / "bank-large.toml")
+    for recipe in (cpu, gpu):
+        assert set(recipe.bank.families).isdisjoint(HELD_OUT)
+        assert recipe.training.start_from is None
+        assert recipe.validation.seed != recipe.bank.seed
