@@ -62,13 +62,18 @@ def activation_spectrum(geometry: Geometry, rows_columns: Tensor, weights: Tenso
     -------
     Tensor, complex, shape (..., canvas rows, canvas columns // 2 + 1)
     """
-    rows, columns = geometry.canvas
-    device, kind = rows_columns.device, rows_columns.dtype
-    f_rows = torch.fft.fftfreq(rows, device=device, dtype=kind)
-    f_columns = torch.fft.rfftfreq(columns, device=device, dtype=kind)
+    f_rows, f_columns = _frequencies(geometry, rows_columns)
     along_rows = _waves(f_rows[:, None], rows_columns[..., None, :, 0])
     along_columns = _waves(f_columns, rows_columns[..., :, 1, None])
     return (along_rows * weights[..., None, :]) @ along_columns
+
+
+def _frequencies(geometry: Geometry, like: Tensor) -> tuple[Tensor, Tensor]:
+    rows, columns = geometry.canvas
+    return (
+        torch.fft.fftfreq(rows, device=like.device, dtype=like.dtype),
+        torch.fft.rfftfreq(columns, device=like.device, dtype=like.dtype),
+    )
 
 
 def _waves(frequency: Tensor, places: Tensor) -> Tensor:
@@ -122,9 +127,10 @@ def from_canvas(geometry: Geometry, spectrum: Tensor, height: int, width: int) -
 
 def _corner(geometry: Geometry, like: Tensor) -> Tensor:
     """Return X(q) of a scatterer half a window before the first pixel."""
-    place = torch.full((1, 2), -geometry.half, dtype=torch.float64, device=like.device)
-    corner = activation_spectrum(geometry, place, torch.ones_like(place[:, 0]))
-    return corner if like.dtype in (torch.float64, torch.complex128) else corner.to(torch.complex64)
+    place = torch.tensor(-geometry.half, dtype=torch.float64, device=like.device)
+    kind = torch.promote_types(like.dtype, torch.complex32)
+    rows, columns = (_waves(f, place).to(kind) for f in _frequencies(geometry, place))
+    return rows[:, None] * columns
 
 
 def _even_fast_length(length: int) -> int:

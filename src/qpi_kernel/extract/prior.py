@@ -52,11 +52,16 @@ class Prior:
 
     def root(self, u: Tensor) -> Tensor:
         """Return R u, shape (..., bias, species, K, K)."""
-        return self._filter(u) / self.weight * self.scale[..., None, None]
+        return _filtered(u, self._root) / self.weight * self.scale[..., None, None]
 
     def root_transposed(self, kernel: Tensor) -> Tensor:
         """Return R^T a, shape (..., bias, species, K, K)."""
-        return self._filter(kernel / self.weight * self.scale[..., None, None])
+        return _filtered(kernel / self.weight * self.scale[..., None, None], self._root)
+
+    def covariance(self, kernel: Tensor) -> Tensor:
+        """Return T a = R R^T a, shape (..., bias, species, K, K)."""
+        size = self.scale[..., None, None] / self.weight
+        return _filtered(kernel * size, self._power) * size
 
     def only(self, biases: slice) -> "Prior":
         """Return the prior of some of the biases."""
@@ -64,17 +69,12 @@ class Prior:
         return Prior(self.mean[biases], self.scale[biases], spectrum, self.weight)
 
     @cached_property
-    def _same_and_mirrored(self) -> tuple[Tensor, Tensor]:
-        even, odd = self.root_spectrum.unbind(-3)
-        mirror = _mirror(self.mean.shape[-1], self.mean.device)
-        return (even + odd) / 2, (even - odd) / 2 * mirror
+    def _root(self) -> tuple[Tensor, Tensor]:
+        return _same_and_mirrored(self.root_spectrum)
 
-    def _filter(self, image: Tensor) -> Tensor:
-        same, mirrored = self._same_and_mirrored
-        spectral = torch.fft.rfft2(image)
-        both = same * spectral + mirrored * spectral.conj()
-        filtered: Tensor = torch.fft.irfft2(both, s=image.shape[-2:])
-        return filtered
+    @cached_property
+    def _power(self) -> tuple[Tensor, Tensor]:
+        return _same_and_mirrored(self.root_spectrum.square())
 
 
 @dataclass(frozen=True)
@@ -232,6 +232,20 @@ def _spectrum_on_window(spectrum: Tensor, window: int, pixel: float) -> Tensor:
     # The network never saw anything beyond the Nyquist frequency of its grid.
     beyond = (0.5 / q.clamp(min=0.5)) ** 4
     return (radial.spread(spectrum, q) * beyond).sqrt() / pixel
+
+
+def _same_and_mirrored(spectrum: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what the filter of an even and an odd part takes of an image and of its mirror."""
+    even, odd = spectrum.unbind(-3)
+    return (even + odd) / 2, (even - odd) / 2 * _mirror(spectrum.shape[-2], spectrum.device)
+
+
+def _filtered(image: Tensor, same_and_mirrored: tuple[Tensor, Tensor]) -> Tensor:
+    same, mirrored = same_and_mirrored
+    spectral = torch.fft.rfft2(image)
+    both = same * spectral + mirrored * spectral.conj()
+    filtered: Tensor = torch.fft.irfft2(both, s=image.shape[-2:])
+    return filtered
 
 
 def _mirror(window: int, device: torch.device) -> Tensor:

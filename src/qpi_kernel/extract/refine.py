@@ -11,7 +11,7 @@ import torch
 from skimage.feature import peak_local_max
 from torch import Tensor
 
-from qpi_kernel.convolution import canvas_spectrum, kernel_spectrum
+from qpi_kernel.convolution import canvas_spectrum, from_canvas, kernel_spectrum
 from qpi_kernel.extract.grids import Grid
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.scatterers import Scatterers
@@ -20,8 +20,8 @@ WEIGHT_SPREAD = 0.7
 # A new scatterer must explain this many standard deviations, and be this much of a typical one.
 ADD_SIGMA, ADD_WEIGHT = 7.0, 0.5
 DROP_WEIGHT = 0.15
-# At most one in so many more per call.
-ADD_SHARE = 5
+# At most so many more per call.
+ADD_SHARE = 0.2
 
 
 def refine(
@@ -32,7 +32,7 @@ def refine(
     weights: Tensor,
     *,
     position_error_px: float,
-    steps: int = 12,
+    steps: int = 6,
 ) -> tuple[Tensor, Tensor]:
     """Return refined positions (n, 2) [px] and weights (n,); the objective never grows.
 
@@ -55,6 +55,7 @@ def refine(
     ).sum(0)
     weight_unit = (strength + 1 / WEIGHT_SPREAD**2) ** -0.5
     place_unit = (slope @ problem.members / 2 + 1 / position_error_px**2)[:, None] ** -0.5
+    geometry, transfer = problem.geometry, kernel_spectrum(problem.geometry, kernel)
     start_places, start_weights = rows_columns.clone(), weights.clone()
     places = torch.zeros_like(rows_columns, requires_grad=True)
     changes = torch.zeros_like(weights, requires_grad=True)
@@ -64,7 +65,9 @@ def refine(
 
     def objective() -> Tensor:
         at, strong = start_places + place_unit * places, start_weights + weight_unit * changes
-        rest = problem.project(problem.field - problem.with_scatterers(at, strong).forward(kernel))
+        spectrum = (problem.with_scatterers(at, strong).spectrum * transfer).sum(-3)
+        waves = from_canvas(geometry, spectrum, geometry.height, geometry.width)
+        rest = problem.project(problem.field - waves)
         misfit = (rest.square() * precision).sum()
         drift = ((place_unit * places) / position_error_px).square().sum()
         return misfit + drift + ((strong.abs() - 1) / WEIGHT_SPREAD).square().sum()
@@ -126,11 +129,16 @@ def margin_px(problem: NormalEquations) -> int:
 
 
 def add_and_drop(
-    grid: Grid, problem: NormalEquations, kernel: Tensor, noise: Tensor, scatterers: Scatterers
+    grid: Grid,
+    problem: NormalEquations,
+    kernel: Tensor,
+    noise: Tensor,
+    scatterers: Scatterers,
+    share: float = ADD_SHARE,
 ) -> Scatterers:
     """Add the scatterers that the residual asks for; drop those that explain nothing.
 
-    At most a fifth more per call, so that a wrong kernel cannot paper the map with scatterers; a
+    At most a `share` more per call, so that a wrong kernel cannot paper the map with scatterers; a
     species never loses its last one.
     """
     places, weights = grid.to_pixels(scatterers)
@@ -148,7 +156,7 @@ def add_and_drop(
     places, _ = grid.to_pixels(scatterers)
     peaks = peak_local_max(
         best, min_distance=3, threshold_abs=ADD_SIGMA, exclude_border=False,
-        num_peaks=max(1, len(scatterers) // ADD_SHARE),
+        num_peaks=max(1, int(share * len(scatterers))),
     )  # fmt: skip
     old = places.cpu().numpy() + margin_px(problem)
     fresh = [p for p in peaks if np.min(np.linalg.norm(old - p, axis=1)) > 3]

@@ -96,11 +96,16 @@ def iter_rounds(
     kernel: Tensor | None = None
     state: State | None = None
     marking = error_px
+    wider: Tensor | None = None
     for number in range(rounds):
         problem = grid.problem(scatterers, settings.background_degree)
         told = yield from iter_told(model, problem, noise, kernel, generator)
-        fit = fit_kernel(problem, told, noise, generator, given=not blind)
+        # What the prior's error was in the round before is nearly what it is in this one.
+        start = told if wider is None else told.widened(wider)
+        passes = 2 if wider is None else 1
+        fit = fit_kernel(problem, start, noise, generator, given=not blind, passes=passes)
         kernel, shape, noise = yield from scaled(fit, number / rounds, (number + 1) / rounds)
+        wider = (shape.spectrum / told.spectrum).sqrt()
         misfit = _misfit(whole.problem(scatterers, settings.background_degree), kernel, white)
         before = state.misfits if state else ()
         if state and blind and misfit >= before[-1]:
@@ -154,6 +159,7 @@ def fit_kernel(
     noise: Tensor,
     generator: torch.Generator,
     given: bool = False,
+    passes: int = 2,
 ) -> Steps[tuple[Tensor, PriorShape, Tensor]]:
     """Solve for the kernels with the error of the prior and the noise that explain the map best.
 
@@ -165,7 +171,9 @@ def fit_kernel(
 
     def work(part: slice) -> Steps[tuple[Tensor, ...]]:
         some = problem.only(part)
-        fit = posterior.rescale(some, shape.only(part), noise[part], generator, given=given)
+        fit = posterior.rescale(
+            some, shape.only(part), noise[part], generator, given=given, passes=passes
+        )
         fitted, level = yield from scaled(fit, 0.0, 0.6)
         prior = fitted.on_window(problem.geometry.window, 1.0)
         solution = posterior.solve(some, prior, level, steps=40, rtol=1e-2)

@@ -115,10 +115,14 @@ def fit_kernels(
     energy = problem.field.square().sum((-2, -1)) / weight.pow(-2).sum()
     rho = (energy / power[:, None].clamp(min=1e-6)).sqrt()[..., None, None] / weight
 
-    def apply(whitened: Tensor) -> Tensor:
-        seen = problem.project(convolve(geometry, spectrum, rho * whitened))
-        return whitened + rho * correlate(geometry, spectrum, seen)
+    def normal(kernel: Tensor) -> Tensor:
+        seen = problem.project(convolve(geometry, spectrum, kernel))
+        return correlate(geometry, spectrum, seen)
 
-    start = kernel / rho
-    rhs = rho * correlate(geometry, spectrum, problem.field) - apply(start)
-    return rho * (start + drain(conjugate_gradients(apply, rhs, steps, 1e-4)))
+    def covariance(kernel: Tensor) -> Tensor:
+        return rho.square() * kernel
+
+    rest = problem.field - convolve(geometry, spectrum, kernel)
+    rhs = correlate(geometry, spectrum, problem.project(rest)) - kernel / rho.square()
+    _, change = drain(conjugate_gradients(normal, covariance, rhs, steps, 1e-4))
+    return kernel + change

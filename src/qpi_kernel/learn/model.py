@@ -180,10 +180,14 @@ def _load(path: Path, changed: int, device: str) -> Model:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise QpiError(f"{path}: the model cannot be loaded ({error})") from None
     place = torch.device(device)
+    # Convolutions of one image at a time are up to twice as fast with the channels last.
+    for network in (decoder, aligner, finder):
+        network.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub
+        network.eval()
     return Model(
-        decoder.to(place).eval(),
-        aligner.to(place).eval(),
-        finder.to(place).eval(),
+        decoder,
+        aligner,
+        finder,
         noise_bins.to(place),
         error_spectrum.to(place),
         card,

@@ -77,13 +77,15 @@ def test_two_species_are_solved_for_together():
     assert float((found - dense).norm() / dense.norm()) < 2e-3
 
 
-def test_root_and_its_transpose_are_adjoint():
+def test_root_and_its_transpose_are_adjoint_and_make_the_covariance():
     prior = make_prior(make_problem())
     draw = torch.Generator().manual_seed(3)
     first, second = torch.randn(2, 5, 2, 1, WINDOW, WINDOW, generator=draw)
     seen = (prior.root(first) * second).sum((-2, -1))
     felt = (first * prior.root_transposed(second)).sum((-2, -1))
     torch.testing.assert_close(seen, felt, rtol=1e-4, atol=1e-4)
+    both = prior.root(prior.root_transposed(first))
+    torch.testing.assert_close(prior.covariance(first), both, rtol=1e-4, atol=1e-4)
 
 
 def test_the_projector_projects():
@@ -143,7 +145,7 @@ def test_draws_scatter_about_the_mean_by_the_dense_covariance():
 def test_rescaling_finds_the_noise():
     problem = make_problem(size=(60, 64))
     draw = torch.Generator().manual_seed(7)
-    steps = posterior.rescale(problem, flat_prior(problem), 3 * NOISE, draw, given=False, rounds=6)
+    steps = posterior.rescale(problem, flat_prior(problem), 3 * NOISE, draw, given=False, passes=6)
     _, noise = drain(steps)
     np.testing.assert_allclose(noise.numpy(), NOISE.numpy(), rtol=0.1)
 
@@ -155,7 +157,7 @@ def test_prior_errors_too_small_or_too_large_end_at_the_same():
     def rescaled(factor):
         start = prior.widened(torch.full((2, 1, 2, 1), factor))
         draw = torch.Generator().manual_seed(8)
-        fit = posterior.rescale(problem, start, NOISE, draw, given=False, rounds=8)
+        fit = posterior.rescale(problem, start, NOISE, draw, given=False, passes=8)
         return drain(fit)[0].wider_than(prior)
 
     np.testing.assert_allclose(rescaled(0.2).numpy(), rescaled(3.0).numpy(), rtol=0.15)
@@ -165,7 +167,7 @@ def test_the_error_of_the_prior_is_found_where_it_is():
     problem = make_problem(size=(60, 64))
     draw = torch.Generator().manual_seed(8)
     # The true kernels are rings about their scatterers: even, and of one wavelength.
-    fit = posterior.rescale(problem, flat_prior(problem), NOISE, draw, given=True, rounds=6)
+    fit = posterior.rescale(problem, flat_prior(problem), NOISE, draw, given=True, passes=6)
     even, odd = drain(fit)[0].spectrum[0, 0]
     ring = round(1 / (2 * np.pi) / radial.HIGHEST_Q * (radial.BINS - 1))
     assert float(even[ring]) > 2 * float(even[-8:-4].mean())
