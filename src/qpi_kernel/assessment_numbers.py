@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from qpi_kernel.extract.misplaced import repeated_pair
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.maps import pixel_nm
 
@@ -80,18 +81,9 @@ def _averages(result: Extraction) -> float:
 def _repeated_pairs(result: Extraction) -> float:
     """Return the share of scatterers with a partner where others have theirs, less chance's."""
     xy = result.scatterers.xy_nm[_inside(result)]
-    reach, step = np.ptp(result.kernel["x"].values), 2 * max(pixel_nm(result.didv))
-    apart = (xy[None] - xy[:, None])[~np.eye(len(xy), dtype=bool)]
-    border = step * (int(reach / step) + 1)
-    cells = np.arange(-border, border + step / 2, step)
-    counts, _ = np.histogramdd(apart, (cells, cells))
-    # Overlapping squares of 4 x 4 px, so that no displacement falls on a border.
-    squares = counts[:-1, :-1] + counts[1:, :-1] + counts[:-1, 1:] + counts[1:, 1:]
     area = np.ptp(result.didv["x"].values) * np.ptp(result.didv["y"].values)
-    by_chance = len(xy) ** 2 * (2 * step) ** 2 / area
-    # The first pair repeats nothing.
-    repeats = squares.max() - 1 - by_chance
-    return float(max(repeats, 0.0) / max(len(xy), 1))
+    reach, step = np.ptp(result.kernel["x"].values), 2 * max(pixel_nm(result.didv))
+    return repeated_pair(xy, float(reach), step, float(area))[1]
 
 
 def _list(values: npt.NDArray[np.floating]) -> list[float]:

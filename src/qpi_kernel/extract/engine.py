@@ -104,6 +104,7 @@ def _extract(
     measured, coarse = make_grids(didv, window_nm, place)
 
     found = scatterers is None
+    strong = strongest(coarse, settings.background_degree)
     model = load_model(settings.model, str(place)) if settings.method == "aligned" else None
     state: State | None = None
     if scatterers is not None:
@@ -113,17 +114,18 @@ def _extract(
         scatterers = near((yield from scaled(search, 0.02, 0.4)), measured)
     else:
         finder = model or load_model(settings.model, str(place))
-        state = yield from scaled(iter_find(coarse, settings, finder, generator), 0.02, 0.4)
+        finding = iter_find(coarse, strong, settings, finder, generator)
+        state = yield from scaled(finding, 0.02, 0.4)
         scatterers = state.scatterers
 
     if settings.method == "average":
         answer = _average(measured, coarse, scatterers, settings)
     else:
+        # A state without a model of its own was found with one that only tells the places.
         if state is None or model is None:
-            some = coarse.at(strongest(coarse, settings.background_degree))
-            steps = iter_rounds(some, scatterers, settings, model, False, generator)
+            steps = iter_rounds(coarse.at(strong), scatterers, settings, model, False, generator)
             state = yield from scaled(steps, 0.4 if found else 0.1, 0.6)
-        solving = _solve(measured, coarse, state, settings, model, generator, found)
+        solving = _solve(measured, coarse, strong, state, settings, model, generator, found)
         answer = yield from scaled(solving, 0.6, 0.9)
     halves = iter_half_agreement(answer.small, answer.level, generator)
     agreement, chance = yield from scaled(halves, 0.9, 0.97)
@@ -154,6 +156,7 @@ def _average(
 def _solve(
     measured: Grid,
     coarse: Grid,
+    strong: Tensor,
     state: State,
     settings: ExtractSettings,
     model: Model | None,
@@ -161,7 +164,6 @@ def _solve(
     found: bool,
 ) -> Steps[Answer]:
     """Go on from the scatterers that the strongest biases tell to the kernels of all."""
-    strong = strongest(coarse, settings.background_degree)
     if settings.max_species > 1:
         telling = iter_tell_apart(coarse.at(strong), state, settings, model, generator)
         state = yield from scaled(telling, 0.0, 0.1)

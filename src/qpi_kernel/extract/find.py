@@ -1,24 +1,30 @@
 """Scatterers found in a map whose kernel nobody knows yet: marked, tried out, and doubted.
 
 The network marks them, and the rounds of kernel and scatterers show what the marks are worth. Where
-the network expects another kernel at these scatterers than the map asks for, they may be lobes of
-the pattern, or most of them are missing: then sparse blind deconvolution, which knows no kernels,
-gives a second opinion. The scatterers that explain more of the map are kept; each of them has to
-explain as much as one that is added.
+the network expects another kernel at these scatterers than the map asks for, something is wrong
+with them. Marks that all stand beside their scatterers, or on each lobe of them, or are too few,
+betray themselves, and better ones are tried; if that does not help, sparse blind deconvolution,
+which knows no kernels, gives a second opinion. The scatterers that explain more of the map are
+kept; each of them has to explain as much as one that is added.
 """
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import xarray as xr
+from torch import Tensor
 
 from qpi_kernel.errors import QpiError
 from qpi_kernel.extract.all_biases import strongest
-from qpi_kernel.extract.grids import Grid, make_grids, near, without
+from qpi_kernel.extract.grids import Grid, make_grids, near, noise_level, without
 from qpi_kernel.extract.machine import choose_device, gpu_memory
 from qpi_kernel.extract.marks import iter_marks
-from qpi_kernel.extract.refine import ADD_SIGMA
+from qpi_kernel.extract.misplaced import off_centre, paired, repeated_pair
+from qpi_kernel.extract.normal_equations import NormalEquations
+from qpi_kernel.extract.refine import ADD_SHARE, ADD_SIGMA, add_and_drop
 from qpi_kernel.extract.rounds import State, iter_rounds
 from qpi_kernel.extract.sbd import iter_sbd
 from qpi_kernel.extract.settings import ExtractSettings
@@ -30,8 +36,16 @@ from qpi_kernel.progress import Progress, Steps, drain, scaled
 from qpi_kernel.scatterers import Scatterers
 
 # The kernel that the network expects explains at least this share of what the kernel of the map
-# explains, or the scatterers are doubted (`python benchmarks/second_opinion.py`).
-EXPECTED = 0.86
+# explains, or the scatterers are doubted (`python benchmarks/second_opinion.py`): enough to try
+# more of them, or to ask for a second opinion, which takes longer.
+TRY_MORE, EXPECTED = 0.9, 0.86
+# A kernel that is symmetric about a place so far off says that all scatterers are; so many of them
+# in equal pairs say that they are lobes.
+OFF_CENTRE_PX, REPEATED = 1.5, 0.15
+# Where the rest of the map asks for more scatterers, at most this share more are tried at once.
+MANY_MORE = 2.0
+# How often in turn better places are looked for.
+TURNS = 3
 
 
 def find_scatterers(
@@ -73,22 +87,27 @@ def iter_find_scatterers(
     with gpu_memory():
         _, grid = make_grids(didv, settings.window_nm or suggest_window_nm(didv), place)
         model = load_model(settings.model, str(place))
-        return (yield from iter_find(grid, settings, model, generator)).scatterers
+        strong = strongest(grid, settings.background_degree)
+        return (yield from iter_find(grid, strong, settings, model, generator)).scatterers
 
 
 def iter_find(
-    grid: Grid, settings: ExtractSettings, model: Model, generator: torch.Generator
+    grid: Grid,
+    strong: Tensor,
+    settings: ExtractSettings,
+    model: Model,
+    generator: torch.Generator,
 ) -> Steps[State]:
     """Find scatterers and kernel of the strongest biases (`all_biases.strongest`) of a map."""
     marks = yield from scaled(iter_marks(grid, model), 0.0, 0.1)
-    some = grid.at(strongest(grid, settings.background_degree))
-    first = yield from scaled(_tried(some, marks, settings, model, generator), 0.1, 0.5)
+    some = grid.at(strong)
+    first = yield from scaled(_settled(some, marks, settings, model, generator), 0.1, 0.5)
     if not settings.refine or first.expected >= EXPECTED:
         return first.state
     yield Progress(0.5, "the kernel is not as expected: looking for scatterers once more")
     try:
         others = yield from scaled(iter_sbd(some, settings.background_degree, generator), 0.5, 0.8)
-        second = yield from scaled(_tried(some, others, settings, model, generator), 0.8, 1.0)
+        second = yield from scaled(_settled(some, others, settings, model, generator), 0.8, 1.0)
     except QpiError:
         return first.state
     return (second if second.cost < first.cost else first).state
@@ -106,11 +125,37 @@ class _Trial:
     cost : float
         chi^2 of what is left over, by the one kernel and the other on average, and what the
         scatterers cost.
+    problem : NormalEquations
+        Of these scatterers.
     """
 
     state: State
     expected: float
     cost: float
+    problem: NormalEquations
+
+
+def _settled(
+    grid: Grid,
+    scatterers: Scatterers,
+    settings: ExtractSettings,
+    model: Model,
+    generator: torch.Generator,
+) -> Steps[_Trial]:
+    """Try scatterers, and what kernel and residual suggest instead."""
+    best = yield from scaled(_tried(grid, scatterers, settings, model, generator), 0.0, 0.4)
+    before = None
+    for turn in range(TURNS if settings.refine else 0):
+        if best is before:
+            break
+        before, others = best, _suggestions(grid, best)
+        for number, suggestion in enumerate(others):
+            trying = _tried(grid, suggestion, settings, model, generator)
+            start, end = (0.4 + 0.2 * (turn + n / len(others)) for n in (number, number + 1))
+            with suppress(QpiError):  # they may lie beside the map
+                trial = yield from scaled(trying, start, end)
+                best = trial if trial.cost < best.cost else best
+    return best
 
 
 def _tried(
@@ -136,4 +181,25 @@ def _tried(
         (whole - guessed) / max(whole - fitted, tiny),
         # So many scatterers explain any map.
         math.inf if count * DENSEST > pixels else cost,
+        problem,
     )
+
+
+def _suggestions(grid: Grid, trial: _Trial) -> list[Scatterers]:
+    """Return other scatterers, where these seem to stand beside their places or to be too few."""
+    problem, found, kernel = trial.problem, trial.state.scatterers, trial.state.kernel
+    suggestions = []
+    shift = off_centre(problem.geometry, kernel[None, :, 0])[0].cpu().numpy()
+    if np.hypot(*shift) >= OFF_CENTRE_PX:
+        suggestions.append(Scatterers(found.xy_nm + grid.pixel * shift[::-1]))
+    height, width = grid.field.shape[-2:]
+    step, reach = 2 * grid.pixel, grid.pixel * grid.window
+    pair, repeated = repeated_pair(found.xy_nm, reach, step, height * width * grid.pixel**2)
+    if repeated >= REPEATED:
+        suggestions.append(paired(found, pair, step))
+    if trial.expected < TRY_MORE:
+        white = noise_level(grid.field, grid.mask)
+        more = add_and_drop(grid, problem, kernel, white, found, MANY_MORE)
+        if len(more) > (1 + ADD_SHARE) * len(found):
+            suggestions.append(more)
+    return suggestions

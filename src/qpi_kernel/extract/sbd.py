@@ -23,6 +23,7 @@ from torch import Tensor
 from qpi_kernel.convolution import Geometry, activation_spectrum
 from qpi_kernel.errors import QpiError
 from qpi_kernel.extract.grids import Grid, noise_level
+from qpi_kernel.extract.misplaced import off_centre
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.sparse_coding import (
     Guess,
@@ -104,7 +105,7 @@ def iter_sbd(grid: Grid, background_degree: int, generator: torch.Generator) -> 
         done += 1
         yield Progress(done / (total + HELD_ROUNDS), "sparse blind deconvolution")
         guess = _debiased(problem, guess, places, weights)
-    places = places + _off_centre(problem.geometry, guess.kernel)
+    places = places + off_centre(problem.geometry, guess.kernel)
     typical = weights.median()
     sure = (weights / typical).clamp(max=1).cpu().numpy().astype(np.float64)
     like = Scatterers(np.zeros((len(places), 2)), confidence=sure)
@@ -141,24 +142,11 @@ def _starts(problem: NormalEquations, generator: torch.Generator) -> Guess:
     return Guess(unit_norm(patches * taper[:, None] * taper[None, :]), nothing)
 
 
-def _off_centre(geometry: Geometry, kernel: Tensor) -> Tensor:
-    """Return how far from the centre a kernel is most symmetric, (start, 2) in half pixels.
-
-    Waves go out from a scatterer alike in opposite directions, or nearly so: the overlap of the
-    kernel with itself turned by 180 degrees is largest about the scatterer.
-    """
-    side = 2 * geometry.window
-    turned = torch.fft.rfft2(kernel, s=(side, side)).square().sum(1)
-    best = torch.fft.irfft2(turned, s=(side, side)).flatten(1).argmax(1)
-    twice = torch.stack([best // side, best % side], -1)
-    return twice / 2 - geometry.half
-
-
 def _recentred(geometry: Geometry, guess: Guess) -> Guess:
     """Move kernels by whole pixels to their centre, and activations the other way."""
     window = geometry.window
     kernels, activations = [], []
-    shifts = _off_centre(geometry, guess.kernel).round().long().tolist()
+    shifts = off_centre(geometry, guess.kernel).round().long().tolist()
     for kernel, activation, (row, column) in zip(
         guess.kernel, guess.activation, shifts, strict=True
     ):

@@ -81,13 +81,17 @@ def found_in(didv):
     settings = ExtractSettings(window_nm=10.0)
     _, grid = make_grids(didv, 10.0, torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
-    return drain(iter_find(grid, settings, load_model(), generator)).scatterers
+    strong = torch.arange(len(grid.field))
+    return drain(iter_find(grid, strong, settings, load_model(), generator)).scatterers
+
+
+def within(points):
+    return Scatterers(points.xy_nm[np.all((points.xy_nm > 0.5) & (points.xy_nm < 31.5), axis=1)])
 
 
 @pytest.fixture(scope="module")
 def true(scene):
-    points = scene.scatterers
-    return Scatterers(points.xy_nm[np.all((points.xy_nm > 0.5) & (points.xy_nm < 31.5), axis=1)])
+    return within(scene.scatterers)
 
 
 def beside(points):
@@ -102,6 +106,16 @@ def away(found, true):
 def test_good_marks_are_not_doubted(scene, true, monkeypatch):
     opinions(monkeypatch, true, AssertionError("nobody had to be asked"))
     assert np.median(away(found_in(scene.didv), true)) < 0.2
+
+
+@pytest.mark.parametrize("wrong", ["all beside", "on lobes"])
+def test_marks_beside_their_scatterers_are_put_right(scene, true, wrong, monkeypatch):
+    apart = np.array([0.8, 0.3])
+    lobes = Scatterers(np.concatenate([true.xy_nm - apart, true.xy_nm + apart]))
+    opinions(monkeypatch, beside(true) if wrong == "all beside" else lobes, QpiError("nothing"))
+    found = found_in(scene.didv)
+    assert np.median(away(found, true)) < 0.2
+    assert np.median(away(true, within(found))) < 0.2
 
 
 @pytest.mark.parametrize("wrong", ["too few", "at random"])
@@ -130,5 +144,6 @@ def test_held_scatterers_are_not_doubted(scene, true, monkeypatch):
     opinions(monkeypatch, marks, AssertionError("nobody had to be asked"))
     settings = ExtractSettings(window_nm=10.0, refine=False)
     _, grid = make_grids(scene.didv, 10.0, torch.device("cpu"))
-    state = drain(iter_find(grid, settings, load_model(), torch.Generator().manual_seed(0)))
+    generator = torch.Generator().manual_seed(0)
+    state = drain(iter_find(grid, torch.arange(1), settings, load_model(), generator))
     np.testing.assert_allclose(state.scatterers.xy_nm, marks.xy_nm, atol=1e-4)
