@@ -65,9 +65,12 @@ def _pages(source: Source) -> list[Page]:
         place += 32 + 12 * count
         if kind in (IMAGE, LINE) and PAGE_HEADER in objects and PAGE_DATA in objects:
             fields = PAGE_HEADER_LAYOUT.unpack_from(content, objects[PAGE_HEADER])
-            claimed += 4 * fields[7] * fields[8]
+            numbers = fields[7] * fields[8]
+            claimed += 4 * numbers
             source.check_claim(claimed)
-            pages.append(_page(content, kind, objects, fields))
+            # An empty page may claim any number of rows without a single column.
+            if numbers:
+                pages.append(_page(content, kind, objects, fields))
     return pages
 
 

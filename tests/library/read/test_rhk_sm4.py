@@ -1,4 +1,5 @@
 import importlib.util
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,15 @@ def test_what_a_damaged_unit_holds_reaches_no_terminal(save, sm4):
     content = sm4(spectra()).replace(volts, other)
     with pytest.raises(ReadError, match=r"a bias in V, found \?; choose a map"):
         read_file(save("a.sm4", content))
+
+
+def test_an_empty_page_takes_no_memory_however_many_rows_it_claims(save, sm4, top):
+    content = sm4({"values": top})
+    sizes = struct.pack("<2I", *top.shape[::-1])
+    assert content.count(sizes) == 1
+    rows_alone = content.replace(sizes, struct.pack("<2I", 0, 3_000_000_000))
+    with pytest.raises(ReadError):
+        read_file(save("a.sm4", rows_alone))
 
 
 def test_table_that_claims_more_than_the_file_holds(save, sm4, top):
