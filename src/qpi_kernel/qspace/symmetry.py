@@ -34,8 +34,10 @@ def symmetrise(
     Returns
     -------
     xarray.DataArray
-        The average over those images that lie in the window, ``attrs["symmetrised"]`` naming the
-        group ("C4", "C4v", "C4v (mirror at 15 deg)").
+        The average over the images, ``attrs["symmetrised"]`` naming the group ("C4", "C4v", "C4v
+        (mirror at 15 deg)"). Where an image of a pixel lies outside the window, a kernel is NaN,
+        the outer row and column of an even grid for one: its transform has the symmetry only if
+        its window has it. A transform is the average over those images that lie in the window.
 
     Raises
     ------
@@ -49,7 +51,8 @@ def symmetrise(
         measured = np.isfinite(image)
         total += np.where(measured, image, 0)
         count += measured
-    mean = np.divide(total, count, out=np.full(field.shape, np.nan), where=count > 0)
+    needed = 1 if "qy" in field.dims else fold * (1 + mirror)
+    mean = np.divide(total, count, out=np.full(field.shape, np.nan), where=count >= needed)
     group = f"C{fold}{'v' if mirror else ''}"
     if mirror and mirror_deg:
         group += f" (mirror at {mirror_deg:g} deg)"
@@ -61,7 +64,8 @@ def asymmetry(
 ) -> Array:
     """Return how far a kernel or a transform is from a symmetry: |K - <K>| / |K|.
 
-    <K> is the average over the group, as `symmetrise` makes it.
+    <K> is the average over the group, as `symmetrise` makes it; pixels where it is NaN do not
+    count.
 
     Parameters
     ----------
@@ -80,8 +84,8 @@ def asymmetry(
     """
     given = _real(field)
     mean = symmetrise(given, fold, mirror=mirror, mirror_deg=mirror_deg).values
-    values = np.nan_to_num(given.values.astype(float))
-    rest = np.nan_to_num(values - mean)
+    values = np.where(np.isfinite(mean), np.nan_to_num(given.values.astype(float)), 0)
+    rest = values - np.nan_to_num(mean)
     size = np.sqrt((values**2).sum((1, 2)))
     result: Array = np.divide(
         np.sqrt((rest**2).sum((1, 2))), size, out=np.zeros_like(size), where=size > 0
