@@ -20,7 +20,7 @@ from napari_qpi_kernel.extract_widget import ExtractWidget
 from napari_qpi_kernel.extraction import Outcome
 from napari_qpi_kernel.job import Job, Turns
 from napari_qpi_kernel.job_bar import BUSY, JobBar
-from napari_qpi_kernel.result_layers import show_result
+from napari_qpi_kernel.result_view import show_result
 from napari_qpi_kernel.trust import summary
 from qpi_kernel.progress import Progress
 
@@ -158,12 +158,12 @@ class BatchWidget(QWidget):
         job.start()
 
     def _on_opened(self, outcome: Outcome) -> Turns[None]:
-        kernel, points = yield from show_result(self._viewer, self, outcome)
+        shown = yield from show_result(self._viewer, self, outcome)
         show_y_up(self._viewer)
         dock = self._extract_dock()
         if dock is not None:
-            dock.results.add(kernel.name, outcome, points)
-        self.job.tell(f"{kernel.name} is open: {summary(outcome.assessment)}.")
+            dock.results.add(outcome, shown)
+        self.job.tell(f"{shown.kernel.name} is open: {summary(outcome.assessment)}.")
 
     def _open_summary(self) -> None:
         path = self.running.summary_path

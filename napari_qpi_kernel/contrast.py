@@ -32,6 +32,12 @@ def about_zero(values: Any) -> Limits:
     return -reach, reach
 
 
+def as_wide_about_zero(limits: Limits) -> Limits:
+    """Return limits on both sides of 0 that span as much as others do."""
+    half = 0.5 * (limits[1] - limits[0])
+    return -half, half
+
+
 def top_decades(log10_values: Any) -> Limits:
     """Return limits of the highest decades of log10 |F|."""
     # The ring fills a few pixels of a large q plane: a percentile would saturate it.

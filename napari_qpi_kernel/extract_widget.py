@@ -21,8 +21,6 @@ from napari_qpi_kernel.contrast import Limits
 from napari_qpi_kernel.extraction import (
     Outcome,
     Request,
-    iter_export_folder,
-    iter_export_kernel,
     iter_extract_request,
     iter_locate_request,
     iter_machine,
@@ -37,10 +35,11 @@ from napari_qpi_kernel.map_panel import MapPanel, extent_nm
 from napari_qpi_kernel.preferences import preferences
 from napari_qpi_kernel.prepare_panel import PreparePanel
 from napari_qpi_kernel.qspace_viewer import q_viewer_for
-from napari_qpi_kernel.result_layers import add_prepared, show_result
 from napari_qpi_kernel.result_panel import ResultPanel
+from napari_qpi_kernel.result_view import Shown, add_prepared, show_again, show_result
 from napari_qpi_kernel.scatterers_panel import ScatterersPanel
 from napari_qpi_kernel.settings_panel import SettingsPanel
+from napari_qpi_kernel.state import DockState, Memory
 from napari_qpi_kernel.trust import summary
 from qpi_kernel.progress import Steps
 
@@ -74,8 +73,7 @@ class ExtractWidget(QWidget):
         self._column = lay_out(self, panels, self.job, keys)
 
         self.maps.changed.connect(self._refresh)
-        # The verdict in view would be that of another map.
-        self.maps.layers.chosen.connect(self._column.show_top)
+        self.maps.map_chosen.connect(self._on_other_map)
         self.maps.channel_wanted.connect(self._open_channel)
         self.maps.energy_changed.connect(self._gauge)
         self.prepare.changed.connect(self._gauge)
@@ -86,8 +84,8 @@ class ExtractWidget(QWidget):
         self.settings.extract.clicked.connect(self._extract)
         self.job.changed.connect(self._refresh)
         self.prepare.show_prepared.clicked.connect(self._show_prepared)
-        self.results.folder_wanted.connect(self._export_folder)
-        self.results.tiff_wanted.connect(self._export_tiff)
+        self.results.back_wanted.connect(self._bring_back)
+        self.results.export_wanted.connect(self._export)
         self.results.figure_wanted.connect(self._save_figure)
         self.results.points_wanted.connect(self._select_points)
         self.results.compare.clicked.connect(self._compare)
@@ -101,9 +99,8 @@ class ExtractWidget(QWidget):
         delay.start()
         follow(preferences().events.model, lambda _: delay.start(), self)
         self._refresh()
-        from napari_qpi_kernel.state import Memory
-
-        self._memory = Memory(self.maps, self.prepare, self.scatterers, self.settings, self)
+        parts = (self.maps, self.prepare, self.scatterers, self.settings)
+        self._memory = Memory(*parts, self._request, self)
         self._memory.told.connect(self.job.tell)
         self._memory.follow()
 
@@ -125,6 +122,12 @@ class ExtractWidget(QWidget):
         self.results.setEnabled(not busy)
         offer(self.results.compare, BUSY if busy else reason)
         self._gauge()
+
+    def _on_other_map(self) -> None:
+        # The verdict and the status in view would be those of the map before.
+        self._column.show_top()
+        if not self.job.busy:
+            self.job.tell("")
 
     def _gauge(self) -> None:
         """Keep the gauge at what the dock shows; it rests while something runs."""
@@ -193,13 +196,28 @@ class ExtractWidget(QWidget):
         )
 
     def _on_extracted(self, outcome: Outcome) -> Turns[None]:
-        kernel, points = yield from show_result(self._viewer, self, outcome)
-        self.results.add(kernel.name, outcome, points)
+        shown = yield from show_result(self._viewer, self, outcome)
+        self.results.add(outcome, shown)
         self._column.show_top_of(self.results)
         self.job.tell(
-            f"{kernel.name}: {summary(outcome.assessment)}. Kernel and spread lie beside the"
+            f"{shown.kernel.name}: {summary(outcome.assessment)}. Kernel and spread lie beside the"
             " prepared map; reconstruction and residual are hidden on top of it."
         )
+
+    def _bring_back(self, outcome: Outcome, shown: Shown) -> None:
+        """Show a result alone, and the dock as it was when it was extracted."""
+        request, others = (
+            outcome.request,
+            [each for each in self.results.shown if each is not shown],
+        )
+        told = f"its map {request.map_name} is not open"
+        if self.maps.show_map(request.map_name, request.bias_mV):
+            self._memory.show(DockState.of(request))
+            told = "with its region, points and settings"
+        # It was computed before: what is left to do is over in one turn.
+        list(show_again(self._viewer, self, outcome, shown, others))
+        self._column.show_top_of(self.results)
+        self.job.tell(f"{shown.kernel.name} is back, {told}.")
 
     def _show_prepared(self) -> None:
         self._start(
@@ -223,12 +241,6 @@ class ExtractWidget(QWidget):
         self._viewer.layers.selection.active = layer
         layer.selected_data = {number - 1 for number in numbers if number <= len(layer.data)}
         self.job.tell(f"Selected in {layer.name}; choose it under Points to use your edits.")
-
-    def _export_folder(self, outcome: Outcome, folder: str) -> None:
-        self._export(lambda: iter_export_folder(outcome, folder))
-
-    def _export_tiff(self, outcome: Outcome, path: str) -> None:
-        self._export(lambda: iter_export_kernel(outcome, path))
 
     def _save_figure(self, outcome: Outcome, path: str) -> None:
         # An energy that the result does not have gives the nearest.

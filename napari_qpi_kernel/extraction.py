@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_qpi_kernel.bridge import LayerData, Map, plain
-from napari_qpi_kernel.contrast import Limits, about_zero, from_zero, spanning, top_decades
+from napari_qpi_kernel.contrast import (
+    Limits,
+    about_zero,
+    as_wide_about_zero,
+    from_zero,
+    spanning,
+    top_decades,
+)
 from napari_qpi_kernel.fourier import LOG, fft_part
 from napari_qpi_kernel.reader import file_layers
 from qpi_kernel.errors import QpiError
@@ -112,12 +119,11 @@ def make_outcome(
     from qpi_kernel.qspace import interesting_q, kernel_fft
 
     log_fft = fft_part(kernel_fft(extraction.kernel), LOG)
-    low, high = shared = spanning(extraction.didv.values)
-    half = 0.5 * (high - low)
+    shared = spanning(extraction.didv.values)
     contrast = {
         "prepared": shared,
         "reconstruction": shared,
-        "residual": (-half, half),
+        "residual": as_wide_about_zero(shared),
         "kernel FFT": top_decades(log_fft.values),
     }
     for part, ending in zip(extraction.each_species, endings(extraction), strict=True):

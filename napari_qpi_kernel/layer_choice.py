@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
+from napari_qpi_kernel.bridge import KEY
+
 if TYPE_CHECKING:
-    from napari.layers import Layer
     from napari.viewer import ViewerModel
 
 MARGIN_PX = 2  # style sheets pad the name inside its field
@@ -71,7 +73,7 @@ class LayerChoice(ElidedCombo):
     def __init__(
         self,
         viewer: "ViewerModel",
-        accept: Callable[["Layer"], bool],
+        accept: Callable[[Layer], bool],
         none_text: str = "",
         hint: str = "",
     ) -> None:
@@ -82,6 +84,10 @@ class LayerChoice(ElidedCombo):
         for name in ("inserted", "removed", "reordered", "renamed"):
             follow(getattr(viewer.layers.events, name), self.refresh, self)
         self.refresh()
+        if not none_text:
+            # What the user works on: after Extract the kernel, for one.
+            active = self._index(viewer.layers.selection.active)
+            self.setCurrentIndex(max(active, self.currentIndex()))
         self.currentIndexChanged.connect(lambda _: self.chosen.emit())
 
     @property
@@ -89,7 +95,12 @@ class LayerChoice(ElidedCombo):
         """The layer chosen, or None."""
         return self.currentData()
 
-    def choose(self, layer: "Layer") -> None:
+    @property
+    def listed(self) -> list[Any]:
+        """The layers of the list."""
+        return [layer for i in range(self.count()) if (layer := self.itemData(i)) is not None]
+
+    def choose(self, layer: Layer) -> None:
         """Choose a layer of the list."""
         self.setCurrentIndex(self._index(layer))
 
@@ -112,6 +123,22 @@ class LayerChoice(ElidedCombo):
     def _index(self, layer: object) -> int:
         # napari hands plugins proxies of its layers, new ones each time: equal, but not identical.
         return next((i for i in range(self.count()) if self.itemData(i) == layer), -1)
+
+
+def is_map(layer: Layer, kinds: tuple[str, ...] = ("map",)) -> bool:
+    """Tell whether a layer can be a map: a grey image (y, x) or (bias, y, x), not a result.
+
+    The topography beside a dI/dV map only counts if `kinds` names it; its channel can be opened as
+    a map.
+    """
+    kind = layer.metadata.get(KEY, {}).get("kind", "map")
+    return (
+        isinstance(layer, Image)
+        and layer.ndim in (2, 3)
+        and not layer.rgb
+        and not layer.multiscale
+        and kind in kinds
+    )
 
 
 def follow(emitter: Any, callback: Callable[..., None], owner: QObject) -> None:

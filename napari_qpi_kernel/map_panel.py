@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Layer, Shapes
+from napari.layers import Layer, Shapes
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -18,13 +18,14 @@ from napari_qpi_kernel.bridge import (
     KEY,
     bias_at,
     layer_attributes,
+    layer_bias,
     missing_calibration,
     show_energy,
 )
 from napari_qpi_kernel.calibration import Calibration
 from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.job import report
-from napari_qpi_kernel.layer_choice import ElidedCombo, LayerChoice, follow
+from napari_qpi_kernel.layer_choice import ElidedCombo, LayerChoice, follow, is_map
 from napari_qpi_kernel.map_facts import MapFacts
 from napari_qpi_kernel.region import RegionSize, region_of, resize_region
 from qpi_kernel.errors import QpiError
@@ -45,6 +46,7 @@ class MapPanel(QGroupBox):
     """
 
     changed = Signal()
+    map_chosen = Signal()
     energy_changed = Signal()
     channel_wanted = Signal(str, str)
 
@@ -92,6 +94,7 @@ class MapPanel(QGroupBox):
         self._timer.setInterval(DEBOUNCE_MS)
         self._timer.timeout.connect(self.refresh)
         self._followed: set[object] = set()
+        self.layers.chosen.connect(self.map_chosen)
         self.layers.chosen.connect(self.refresh)
         self.layers.chosen.connect(self._show_scale)
         self.regions.chosen.connect(self.refresh)
@@ -214,8 +217,36 @@ class MapPanel(QGroupBox):
         self.channel_wanted.emit(self.layer.metadata[KEY]["path"], channel)
         self.refresh()
 
-    def show_region(self, region_nm: tuple[float, float, float, float]) -> None:
-        """Show a region (x0, y0, x1, y1) [nm] as a rectangle and choose it."""
+    def show_map(self, name: str, bias_mV: float | None) -> bool:
+        """Choose a map at an energy [mV], None for all, and hide the others; tell if it is open."""
+        maps = self.layers.listed
+        chosen = next((layer for layer in maps if layer.name == name), None)
+        if chosen is None:
+            return False
+        for layer in maps:
+            layer.visible = layer == chosen
+        self.layers.choose(chosen)
+        self.all_energies.setChecked(bias_mV is None)
+        if bias_mV is not None and chosen.ndim == 3:
+            biases = layer_bias(chosen.data.shape, layer_attributes(chosen))
+            slice_ = int(np.argmin(np.abs(biases - bias_mV)))
+            place = float(chosen.translate[0]) + slice_ * float(chosen.scale[0])
+            self._viewer.dims.set_point(0, place)
+        return True
+
+    def show_region(self, region_nm: tuple[float, float, float, float] | None) -> None:
+        """Show a region (x0, y0, x1, y1) [nm] instead, drawn if need be; None: the whole map."""
+        if self.regions.layer is not None:
+            self.regions.layer.visible = False
+        if region_nm is None:
+            self.regions.setCurrentIndex(0)
+            return
+        for layer in self.regions.listed:
+            region = region_of(layer)
+            if region is not None and np.allclose(region, region_nm):
+                layer.visible = True
+                self.regions.choose(layer)
+                return
         x0, y0, x1, y1 = region_nm
         self._add_regions([[y0, x0], [y0, x1], [y1, x1], [y1, x0]])
 
@@ -246,22 +277,6 @@ class MapPanel(QGroupBox):
             report(error)
             return
         self.layers.choose(self._viewer.add_layer(Layer.create(*data)))
-
-
-def is_map(layer: Layer, kinds: tuple[str, ...] = ("map",)) -> bool:
-    """Tell whether a layer can be a map: a grey image (y, x) or (bias, y, x), not a result.
-
-    The topography beside a dI/dV map only counts if `kinds` names it; its channel can be opened as
-    a map.
-    """
-    kind = layer.metadata.get(KEY, {}).get("kind", "map")
-    return (
-        isinstance(layer, Image)
-        and layer.ndim in (2, 3)
-        and not layer.rgb
-        and not layer.multiscale
-        and kind in kinds
-    )
 
 
 def extent_nm(layer: Layer) -> tuple[float, float, float, float]:

@@ -16,8 +16,7 @@ from napari_qpi_kernel.bridge import KEY, layer_attributes, map_arguments
 from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.fourier import PARTS
-from napari_qpi_kernel.layer_choice import LayerChoice
-from napari_qpi_kernel.map_panel import is_map
+from napari_qpi_kernel.layer_choice import LayerChoice, is_map
 from napari_qpi_kernel.qspace_jobs import Subject
 from napari_qpi_kernel.qspace_plot import CurvePlot
 

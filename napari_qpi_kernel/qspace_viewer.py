@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Image, Layer
 from qtpy.QtWidgets import QLabel, QWidget
 
-from napari_qpi_kernel.bridge import KEY, REACH, LayerData, bias_at, show_energy, show_y_up
+from napari_qpi_kernel.bridge import KEY, REACH, bias_at, show_energy, show_y_up
 from napari_qpi_kernel.job import Turns
 from napari_qpi_kernel.layer_choice import follow
 from napari_qpi_kernel.own_canvas import free_in_own_context, main_window
@@ -40,8 +40,8 @@ def q_viewer_for(viewer: "Viewer", owner: QWidget) -> "Viewer":
     return _open.get(viewer) or _new_viewer(viewer, owner)
 
 
-def show_in_q_viewer(viewer: "Viewer", owner: QWidget, *data: LayerData) -> Turns[None]:
-    """Add layers to the q viewer of `viewer`, and show it if it is hidden; see `q_viewer_for`.
+def show_in_q_viewer(viewer: "Viewer", owner: QWidget, *layers: Layer) -> Turns[None]:
+    """Show layers alone in the q viewer of `viewer`, added if need be; see `q_viewer_for`.
 
     The layers have axes in 1/nm; the first decides how far in q to look.
     """
@@ -49,14 +49,15 @@ def show_in_q_viewer(viewer: "Viewer", owner: QWidget, *data: LayerData) -> Turn
     if _hidden(q_viewer):
         q_viewer.window.show()
         yield
-    for layer in q_viewer.layers:
-        layer.visible = layer.visible and not isinstance(layer, Image)
-    for place, each in enumerate(data):
-        # Below the line and the zone, which are drawn over every transform.
-        images = [at for at, layer in enumerate(q_viewer.layers) if isinstance(layer, Image)]
-        layer = Layer.create(*each)
-        q_viewer.layers.insert(max(images, default=-1) + 1, layer)
-        if place == 0:
+    for each in q_viewer.layers:
+        each.visible = each.visible and not isinstance(each, Image)
+    for layer in layers:
+        layer.visible = True
+        if layer not in q_viewer.layers:
+            # Below the line and the zone, which are drawn over every transform.
+            images = [at for at, each in enumerate(q_viewer.layers) if isinstance(each, Image)]
+            q_viewer.layers.insert(max(images, default=-1) + 1, layer)
+        if layer is layers[0]:
             _look_at(q_viewer, layer)
         yield
     _follow_energy(viewer, q_viewer)

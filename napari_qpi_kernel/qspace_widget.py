@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Layer
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -143,9 +144,10 @@ class QSpaceWidget(QWidget):
 
         self._run(ask, self._show, "Transforming …")
 
-    def _show(self, layers: list[LayerData]) -> Turns[None]:
+    def _show(self, data: list[LayerData]) -> Turns[None]:
+        layers = [Layer.create(*each) for each in data]
         yield from show_in_q_viewer(self._viewer, self, *layers)
-        names = " and ".join(data[1]["name"] for data in layers)
+        names = " and ".join(layer.name for layer in layers)
         self.job.tell(f"In the q viewer: {names}.")
 
     def _start_curves(self) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Layer
-
 from napari_qpi_kernel.bridge import (
     KEY,
     REACH,
@@ -14,45 +12,14 @@ from napari_qpi_kernel.bridge import (
     plain,
     scatterers_to_layer,
 )
-from napari_qpi_kernel.contrast import Limits
-from napari_qpi_kernel.extraction import Outcome, Request, endings
-from napari_qpi_kernel.job import Turns
+from napari_qpi_kernel.extraction import Outcome, endings
 from napari_qpi_kernel.preferences import preferences
-from napari_qpi_kernel.qspace_viewer import show_in_q_viewer
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer, ViewerModel
-    from qtpy.QtWidgets import QWidget
+    from napari.viewer import ViewerModel
 
 GAP = 0.05  # free space between the map and a kernel, as a share of the map's width
 RING_SHARE = 1 / 30  # diameter of a ring around a scatterer, as a share of the map's width
-ON_MAP = ("prepared", "reconstruction", "residual")
-
-
-def show_result(viewer: "Viewer", owner: "QWidget", outcome: Outcome) -> Turns[tuple[Layer, Layer]]:
-    """Show a run in a viewer, and its transform in the q viewer.
-
-    Parameters
-    ----------
-    viewer : Viewer
-    owner : QWidget
-        A dock in its window.
-    outcome : Outcome
-        What the run returned.
-
-    Returns
-    -------
-    Turns of (kernel, scatterers)
-        The layers that a list of results needs.
-    """
-    names = result_names(viewer, outcome)
-    kernel, points = yield from add_result(viewer, outcome, names)
-    viewer.layers.selection.active = kernel
-    viewer.canvas.overlays.scale_bar.visible = True
-    viewer.reset_view()
-    yield
-    yield from show_in_q_viewer(viewer, owner, fft_layer(outcome, names["kernel FFT"]))
-    return kernel, points
 
 
 def result_names(viewer: "ViewerModel", outcome: Outcome) -> dict[str, str]:
@@ -81,57 +48,6 @@ def _free_names(viewer: "ViewerModel", map_name: str, kinds: Collection[str]) ->
     return names
 
 
-def add_result(
-    viewer: "ViewerModel", outcome: Outcome, names: Mapping[str, str]
-) -> Turns[tuple[Layer, Layer]]:
-    """Add the layers of a run to a viewer, one a turn; return those of kernel and scatterers.
-
-    Prepared map, reconstruction and residual go below the user's points; kernel and spread, right
-    of everything that is there, on top.
-    """
-    request = outcome.request
-    beside, ring = _free_place(viewer, outcome)
-    add_prepared(viewer, request, outcome.prepared, outcome.contrast["prepared"])
-    yield
-    kernels = []
-    for data in result_layers(outcome, names, beside):
-        layer = Layer.create(*data)
-        kind = layer.metadata[KEY]["kind"]
-        if kind in ON_MAP:
-            viewer.layers.insert(_above_map(viewer, request.map_name), layer)
-        else:
-            viewer.add_layer(layer)
-        if kind == "kernel":
-            kernels.append(layer)
-        yield
-    name = free_name(viewer, request.map_name, "scatterers")
-    points = used_scatterers_layer(outcome, name, ring)
-    # The user's own points stay in view; the refined ones would only double the rings.
-    points[1]["visible"] = request.scatterers is None
-    shown = viewer.add_layer(Layer.create(*points))
-    yield
-    return kernels[0], shown
-
-
-def add_prepared(viewer: "ViewerModel", request: Request, prepared: Map, limits: Limits) -> Layer:
-    """Add the prepared map of a request right above its map, below points and regions.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-    request : Request
-        What was asked for.
-    prepared : xarray.DataArray, (bias, y, x)
-        The prepared map.
-    limits : (low, high)
-        Contrast limits.
-    """
-    name = free_name(viewer, request.map_name, "prepared")
-    layer = Layer.create(*map_to_layer(prepared, name, kind="prepared", contrast_limits=limits))
-    viewer.layers.insert(_above_map(viewer, request.map_name), layer)
-    return layer
-
-
 def result_layers(
     outcome: Outcome, names: Mapping[str, str], beside_nm: tuple[float, float]
 ) -> list[LayerData]:
@@ -144,12 +60,12 @@ def result_layers(
     names : mapping
         From `result_names`.
     beside_nm : (y, x)
-        Lower left corner of the free space beside the map [nm].
+        Upper left corner of the free space beside the map [nm].
     """
     extraction, facts = outcome.extraction, run_facts(outcome)
     kernel, signed = extraction.kernel, preferences().colormap
-    y0, x0 = (float(kernel[dim].values[0]) for dim in ("y", "x"))
-    step = 1.1 * (float(kernel["y"].values[1]) - y0) * kernel.sizes["y"]
+    (y0, y1), (x0, x1) = (kernel[dim].values[[0, -1]].tolist() for dim in ("y", "x"))
+    down, right = 1.1 * (y1 - y0), 1.1 * (x1 - x0)
 
     def layer(field: Map, kind: str, ending: str = "", **look: Any) -> LayerData:
         name, limits = names[kind + ending], outcome.contrast[kind + ending]
@@ -160,13 +76,13 @@ def result_layers(
         layer(extraction.reconstruction, "reconstruction", visible=False),
     ]
     beside = []
-    for column, (part, ending) in enumerate(
+    for row, (part, ending) in enumerate(
         zip(extraction.each_species, endings(extraction), strict=True)
     ):
-        y, x = beside_nm[0] - y0, beside_nm[1] - x0 + column * step
+        y, x = beside_nm[0] - y1 - row * down, beside_nm[1] - x0
         beside += [
-            layer(part.spread, "kernel spread", ending, offset_nm=(y, x), colormap="magma"),
-            layer(part.kernel, "kernel", ending, offset_nm=(y + step, x), colormap=signed),
+            layer(part.spread, "kernel spread", ending, offset_nm=(y, x + right), colormap="magma"),
+            layer(part.kernel, "kernel", ending, offset_nm=(y, x), colormap=signed),
         ]
     return on_map + beside
 
@@ -198,24 +114,8 @@ def run_facts(outcome: Outcome) -> dict[str, Any]:
         "reasons": list(judged.reasons),
         "numbers": dict(judged.numbers),
     }
-    return {"recipe": dict(outcome.recipe), "assessment": plain(assessment)}
-
-
-def _above_map(viewer: "ViewerModel", map_name: str) -> int:
-    """Return the place in the layer list right above a map and what already lies on it."""
-    places = [
-        place
-        for place, layer in enumerate(viewer.layers)
-        if layer.name == map_name or layer.metadata.get(KEY, {}).get("kind") in ON_MAP
-    ]
-    return max(places) + 1 if places else len(viewer.layers)
-
-
-def _free_place(viewer: "ViewerModel", outcome: Outcome) -> tuple[tuple[float, float], float]:
-    """Return (y, x) of the free space right of all layers, and the size of a ring [nm]."""
-    didv = outcome.extraction.didv
-    x, y = didv["x"].values, didv["y"].values
-    shown = [layer.extent.world[1][-1] for layer in viewer.layers if KEY in layer.metadata]
-    right = max([float(x[-1]), *(float(edge) for edge in shown)])
-    width = float(x[-1] - x[0])
-    return (float(y[0]), right + GAP * width), width * RING_SHARE
+    return {
+        "of": outcome.request.map_name,
+        "recipe": dict(outcome.recipe),
+        "assessment": plain(assessment),
+    }

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Layer, Points
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
@@ -16,8 +17,7 @@ from qtpy.QtWidgets import (
 from napari_qpi_kernel.bridge import layer_to_scatterers, scatterers_to_layer, tag_species
 from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.job import report
-from napari_qpi_kernel.layer_choice import LayerChoice, follow
-from napari_qpi_kernel.map_panel import is_map
+from napari_qpi_kernel.layer_choice import LayerChoice, follow, is_map
 from napari_qpi_kernel.result_layers import RING_SHARE, free_name
 from qpi_kernel.errors import QpiError
 
@@ -107,6 +107,20 @@ class ScatterersPanel(QGroupBox):
         """Name and size new points after this map."""
         self._map_name, self._ring_nm = name, width_nm * RING_SHARE
 
+    def choose(self, scatterers: "Scatterers | None") -> None:
+        """Show the layer of these scatterers instead, added if there is none; None: no layer."""
+        if self.layer is not None:
+            self.layer.visible = False
+        if scatterers is None:
+            self.layers.setCurrentIndex(0)
+            return
+        for layer in self.layers.listed:
+            if len(layer.data) == len(scatterers) and _same(layer_to_scatterers(layer), scatterers):
+                layer.visible = True
+                self.layers.choose(layer)
+                return
+        self.add(scatterers)
+
     def add(self, scatterers: "Scatterers") -> None:
         """Show scatterers as a new points layer and choose it."""
         name = free_name(self._viewer, self._map_name, "scatterers")
@@ -163,3 +177,9 @@ class ScatterersPanel(QGroupBox):
                 self.told.emit(f"{self.layer.name} saved to {path}")
             except QpiError as error:
                 self._report(error)
+
+
+def _same(one: "Scatterers", other: "Scatterers") -> bool:
+    """Tell whether as many scatterers are the same ones."""
+    columns = ("xy_nm", "weight", "species")
+    return all(np.allclose(getattr(one, name), getattr(other, name)) for name in columns)

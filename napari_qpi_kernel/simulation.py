@@ -88,6 +88,7 @@ def truth_layers(truth: "SimulatedMap", name: str, window_nm: float) -> list[Lay
             f"{name} [true kernel]",
             kind="kernel",
             offset_nm=offset,
+            facts={"of": name},
             colormap=preferences().colormap,
             contrast_limits=about_zero(kernel.values),
         ),

@@ -1,5 +1,6 @@
 """What the user chose for a file: kept in the user's data folder, back when the file is opened."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from pydantic import Field
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_qpi_kernel.bridge import KEY
+from napari_qpi_kernel.extraction import Request
 from napari_qpi_kernel.map_panel import MapPanel
 from napari_qpi_kernel.prepare_panel import PreparePanel
 from napari_qpi_kernel.scatterers_panel import ScatterersPanel
@@ -49,6 +51,32 @@ class DockState:
     prepare: PrepareSettings = Field(default_factory=PrepareSettings)
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
+    @classmethod
+    def of(cls, request: Request) -> "DockState":
+        """Return what the dock showed when this was asked for."""
+        points: Any = request.scatterers
+        columns = {}
+        if points is not None:
+            names = ("xy_nm", "weight", "species", "confidence")
+            columns = {name: getattr(points, name).tolist() for name in names}
+        return cls(
+            region_nm=request.region_nm,
+            extract=request.settings,
+            prepare=request.prepare,
+            device=request.device,
+            **columns,
+        )
+
+    @property
+    def scatterers(self) -> Scatterers | None:
+        """The scatterers; None lets the extraction find them."""
+        if self.xy_nm is None:
+            return None
+        columns: Any = {
+            name: getattr(self, name) or None for name in ("weight", "species", "confidence")
+        }
+        return Scatterers(np.array(self.xy_nm), **columns)
+
 
 class Memory(QObject):
     """Keeps what the dock shows for the file of its map, and shows it again with that file.
@@ -59,6 +87,8 @@ class Memory(QObject):
     ----------
     maps, prepare, scatterers, choices
         The parts of the dock.
+    ask : callable
+        Returns the request that the dock shows.
     parent : QObject
         The dock.
     """
@@ -71,11 +101,13 @@ class Memory(QObject):
         prepare: PreparePanel,
         scatterers: ScatterersPanel,
         choices: SettingsPanel,
+        ask: Callable[[], Request],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._maps, self._prepare = maps, prepare
         self._scatterers, self._choices = scatterers, choices
+        self._ask = ask
         self._file = ""
         self._known: set[str] = set()
         self._timer = QTimer(self)
@@ -101,21 +133,27 @@ class Memory(QObject):
             self._restore()
 
     def _restore(self) -> None:
-        path = state_path(self._file)
+        path, name = state_path(self._file), self._maps.layer.name
         if not path.exists():
             return
         try:
-            state = load(DockState, path)
-            points = None if state.xy_nm is None else _scatterers(state)
+            self.show(load(DockState, path))
         except QpiError:
-            self.told.emit(
-                f"What was kept for {self._maps.layer.name} cannot be read and is left aside."
-            )
-            return
-        if state.region_nm is not None:
-            self._maps.show_region(state.region_nm)
-        if points is not None:
-            self._scatterers.add(points)
+            self.told.emit(f"What was kept for {name} cannot be read and is left aside.")
+        else:
+            self.told.emit(f"Region, points and settings of {name} are back.")
+
+    def show(self, state: DockState) -> None:
+        """Show a state in the dock; region and points are drawn unless they are there.
+
+        Raises
+        ------
+        QpiError
+            If its scatterers are none; nothing is changed then.
+        """
+        scatterers = state.scatterers
+        self._maps.show_region(state.region_nm)
+        self._scatterers.choose(scatterers)
         for form, values in (
             (self._choices.form, state.extract),
             (self._choices.more, state.extract),
@@ -123,7 +161,6 @@ class Memory(QObject):
         ):
             form.show_values(to_dict(values))
         self._choices.device.setCurrentText(state.device)
-        self.told.emit(f"Region, points and settings of {self._maps.layer.name} are back.")
 
     def _save(self) -> None:
         if not self._file:
@@ -131,24 +168,10 @@ class Memory(QObject):
         try:
             path = state_path(self._file)
             path.parent.mkdir(parents=True, exist_ok=True)
-            save(self._state(), path)
+            save(DockState.of(self._ask()), path)
         except (QpiError, OSError) as error:
             # Half a drawn shape, or a full disk: the work goes on without it.
             self.told.emit(f"Region, points and settings are not kept: {error}")
-
-    def _state(self) -> DockState:
-        points: Any = self._scatterers.scatterers()
-        columns = {}
-        if points is not None:
-            names = ("xy_nm", "weight", "species", "confidence")
-            columns = {name: getattr(points, name).tolist() for name in names}
-        return DockState(
-            region_nm=self._maps.region_nm,
-            extract=self._choices.value(),
-            prepare=self._prepare.value(),
-            device=self._choices.device.currentText(),
-            **columns,
-        )
 
 
 def state_path(sha256: str) -> Path:
@@ -160,10 +183,3 @@ def _file_of(layer: Any) -> str:
     """Return the sha256 of the file of a layer, "" if it comes from none."""
     facts = {} if layer is None else layer.metadata.get(KEY, {})
     return str(facts.get("attrs", {}).get("sha256", ""))
-
-
-def _scatterers(state: DockState) -> Scatterers:
-    columns: Any = {
-        name: getattr(state, name) or None for name in ("weight", "species", "confidence")
-    }
-    return Scatterers(np.array(state.xy_nm), **columns)

@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_qpi_kernel.bridge import KEY
 from napari_qpi_kernel.qspace_overlays import cut_layer, line_of
@@ -87,7 +88,8 @@ def a_symmetry_shows_in_the_name(day):
 
 def everything_is_exported(day):
     results, folder = day.dock.results, day.folder / "result"
-    results.results.setCurrentIndex(results.results.findText(f"{NAME} [kernel 2]"))
+    (item,) = results.results.findItems(f"{NAME} [kernel 2]", Qt.MatchStartsWith)
+    results.results.setCurrentItem(item)
     day.answer(folder)
     day.run(results.folder)
     names = {file.name for file in folder.iterdir()}

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("napari")
 from napari_qpi_kernel import samples
 from napari_qpi_kernel.bridge import KEY
-from napari_qpi_kernel.map_panel import is_map
+from napari_qpi_kernel.layer_choice import is_map
 from qpi_kernel.errors import QpiError
 
 SAMPLES = [("ag111", "Ag(111)", 1), ("square", "Square lattice", 7), ("d_wave", "d-wave", 9)]
