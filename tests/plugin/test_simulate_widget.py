@@ -4,7 +4,6 @@ import pytest
 pytest.importorskip("napari")
 from napari.layers import Layer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox
 
 from napari_qpi_kernel.bridge import KEY, map_to_layer
 from qpi_kernel.simulate import crop_kernel
@@ -108,10 +107,3 @@ def test_cancel_adds_nothing(make_napari_viewer, qtbot, open_dock):
     assert dock.scene.simulate.isEnabled()
     qtbot.wait(300)
     assert len(viewer.layers) == 0
-
-
-def test_every_control_says_what_it_is_for(make_napari_viewer, open_dock):
-    dock = open_dock(make_napari_viewer())
-    for panel in (dock.material, dock.scene, dock.theory):
-        for kind in (QAbstractButton, QAbstractSpinBox, QComboBox):
-            assert all(control.toolTip() for control in panel.findChildren(kind))

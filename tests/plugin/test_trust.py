@@ -2,7 +2,6 @@ import pytest
 
 pytest.importorskip("napari")
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QPushButton
 
 from napari_qpi_kernel.layer_choice import ElidedCombo
 from napari_qpi_kernel.trust import linked_points, numbers_html, summary, verdict_html
@@ -84,17 +83,6 @@ def test_all_numbers_are_folded_away(make_napari_viewer, qtbot, add_map, open_do
     assert not dock.results.all_numbers.isExpanded()
     assert "explained variance" in dock.results.numbers.text()
     assert "explained variance" not in dock.results.verdict.text()
-
-
-def test_every_control_has_a_tooltip(make_napari_viewer, add_map, open_dock):
-    viewer = make_napari_viewer()
-    add_map(viewer, bias=None)
-    dock = open_dock(viewer)
-    kinds = (QAbstractSpinBox, QCheckBox, QComboBox, QPushButton)
-    controls = [each for kind in kinds for each in dock.findChildren(kind)]
-    assert len(controls) > 20
-    bare = [each for each in controls if not each.toolTip() and each is not dock.maps.channels]
-    assert bare == []
 
 
 def test_long_names_are_cut_in_the_middle_and_whole_in_the_tooltip(qtbot):
