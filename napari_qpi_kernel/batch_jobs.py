@@ -27,7 +27,7 @@ class BatchRequest:
     settings_file : str
         Recipe or settings; "" takes `extract`, `prepare` and `device` instead.
     extract, prepare : ExtractSettings and PrepareSettings, or None
-        Of the dock "Extract kernel"; None for the defaults.
+        Of the dock "Extract kernel", or as preferred; None for the defaults.
     device : {"auto", "cpu", "cuda"}
     energies : {"all", "each", "nearest", "stated"}
         All of a file with shared positions, each on its own, the nearest to `bias_mV`, or what the

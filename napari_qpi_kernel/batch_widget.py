@@ -20,9 +20,11 @@ from napari_qpi_kernel.extract_widget import ExtractWidget
 from napari_qpi_kernel.extraction import Outcome
 from napari_qpi_kernel.job import Job, Turns
 from napari_qpi_kernel.job_bar import BUSY, JobBar
+from napari_qpi_kernel.preferences import preferences, preferred_model
 from napari_qpi_kernel.result_view import show_result
 from napari_qpi_kernel.trust import summary
 from qpi_kernel.progress import Progress
+from qpi_kernel.settings import from_dict
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -83,7 +85,7 @@ class BatchWidget(QWidget):
     def _show_settings(self) -> None:
         dock = self._extract_dock()
         if dock is None:
-            text = "The dock is not open: the defaults are taken."
+            text = "The dock is not open: the defaults, with device and model of the Preferences."
         else:
             settings = dock.settings.value()
             window = f"{settings.window_nm:g} nm" if settings.window_nm else "automatic"
@@ -96,18 +98,24 @@ class BatchWidget(QWidget):
         return next((dock for dock in docks if isinstance(dock, ExtractWidget)), None)
 
     def _request(self) -> BatchRequest:
-        dock = None if self.source.from_file else self._extract_dock()
-        own = {}
-        if dock is not None:
-            own = {
+        dock = self._extract_dock()
+        own: dict[str, Any] = {}
+        if self.source.from_file:
+            own["settings_file"] = self.source.path.text()
+        elif dock is not None:
+            own |= {
                 "extract": dock.settings.value(),
                 "prepare": dock.prepare.value(),
                 "device": dock.settings.device.currentText(),
             }
+        else:
+            from qpi_kernel.extract.settings import ExtractSettings
+
+            preferred = from_dict(ExtractSettings, {"model": preferred_model()})
+            own |= {"extract": preferred, "device": preferences().device}
         return BatchRequest(
             files=tuple(self.files.files),
             out=self.running.out.text(),
-            settings_file=self.source.path.text() if self.source.from_file else "",
             energies=self.source.energies.currentData(),
             bias_mV=self.source.bias_mV.value(),
             find_in=self.source.find_in.currentText(),

@@ -32,7 +32,7 @@ from napari_qpi_kernel.job import Job, Show, Turns
 from napari_qpi_kernel.job_bar import BUSY, JobBar
 from napari_qpi_kernel.layer_choice import follow
 from napari_qpi_kernel.map_panel import MapPanel, extent_nm
-from napari_qpi_kernel.preferences import preferences
+from napari_qpi_kernel.preferences import preferences, preferred_model
 from napari_qpi_kernel.prepare_panel import PreparePanel
 from napari_qpi_kernel.qspace_viewer import q_viewer_for
 from napari_qpi_kernel.result_panel import ResultPanel
@@ -284,7 +284,7 @@ class ExtractWidget(QWidget):
         self.job.tell(f"{layers[-1][1]['name']} is open.")
 
     def _look_at_machine(self) -> None:
-        job = Job(iter_machine(self.settings.model), self.settings.machine.setText, self)
+        job = Job(iter_machine(preferred_model()), self.settings.machine.setText, self)
         job.progressed.connect(lambda _, text: self.settings.machine.setText(text))
         job.failed.connect(self.settings.machine.setText)
         job.ended.connect(self.settings.gauge.wake)

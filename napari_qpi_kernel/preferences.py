@@ -13,3 +13,8 @@ def preferences() -> Any:
     ``model`` is "" for the model shipped with the library.
     """
     return cast(Any, get_plugin_settings(PLUGIN)).extraction
+
+
+def preferred_model() -> str | None:
+    """Return the file of the model; None for the one shipped with the library."""
+    return preferences().model or None

@@ -16,7 +16,7 @@ from napari_qpi_kernel.column import offer
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.gauge import Gauge
 from napari_qpi_kernel.job_bar import BUSY
-from napari_qpi_kernel.preferences import preferences
+from napari_qpi_kernel.preferences import preferences, preferred_model
 from qpi_kernel.settings import from_dict
 
 FIELDS = ("method", "window_nm", "refine")
@@ -66,15 +66,10 @@ class SettingsPanel(QGroupBox):
         self._layout = layout
         self.show_state(False, "")
 
-    @property
-    def model(self) -> str | None:
-        """File of the model; None for the one shipped with the library."""
-        return preferences().model or None
-
     def value(self) -> Any:
         """Return the `ExtractSettings` shown."""
         shown = self.form.values() | self.more.values()
-        return from_dict(self._cls, shown | {"model": self.model})
+        return from_dict(self._cls, shown | {"model": preferred_model()})
 
     def show_state(self, busy: bool, reason: str) -> None:
         """Show whether something runs, or why nothing can be extracted."""

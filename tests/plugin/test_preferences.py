@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("napari")
 from napari_qpi_kernel.preferences import preferences
 from qpi_kernel.learn.model import SHIPPED
+from qpi_kernel.pipeline import PipelineSettings
 from tests.plugin.hands import HANG_MS, click, extract, wait_until_idle
 
 
@@ -29,6 +30,18 @@ def test_device_and_colormap_are_those_preferred(
     assert {viewer.layers[f"Ag [{kind}]"].colormap.name for kind in ("kernel", "residual")} == {
         "PiYG"
     }
+
+
+def test_a_batch_without_the_dock_takes_device_and_model_preferred(make_napari_viewer, prefer):
+    viewer = make_napari_viewer()
+    dock = viewer.window.add_plugin_dock_widget("napari-qpi-kernel", "Batch")[1]
+    assert dock._request().settings() == PipelineSettings(all_biases=True)
+    prefer.device, prefer.model = "cpu", "mine.safetensors"
+    asked = dock._request().settings()
+    assert (asked.device, asked.extract.model) == ("cpu", "mine.safetensors")
+    assert "Preferences" in dock.source.summary.text()
+    dock.source.source.setCurrentIndex(1)
+    assert dock._request().extract is None
 
 
 def test_a_model_of_ones_own_is_told_used_and_recorded(
