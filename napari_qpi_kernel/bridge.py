@@ -186,9 +186,19 @@ def layer_bias(shape: Sequence[int], attributes: Mapping[str, Any]) -> Floats:
     return np.empty(0)
 
 
+def layer_map(layer: "Image") -> dict[str, Any]:
+    """Return the arguments of `qpi_kernel.make_map` that rebuild the map of a layer in a viewer."""
+    return map_arguments(layer.data, layer_attributes(layer))
+
+
+def bias_of(layer: "Image") -> Floats:
+    """Return the bias axis [mV] of a layer in a viewer; empty if unknown."""
+    return layer_bias(layer.data.shape, layer_attributes(layer))
+
+
 def bias_at(layer: "Image", point: Sequence[float]) -> float | None:
     """Return the bias [mV] that a viewer at `point` (world coordinates) shows of `layer`."""
-    bias = layer_bias(layer.data.shape, layer_attributes(layer))
+    bias = bias_of(layer)
     if not bias.size:
         return None
     # While a stack is being removed the viewer may have lost the dimension already.

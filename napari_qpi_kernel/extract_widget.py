@@ -9,7 +9,7 @@ from napari.layers import Layer
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
-from napari_qpi_kernel.bridge import LayerData, Map, layer_attributes, map_arguments, show_y_up
+from napari_qpi_kernel.bridge import LayerData, Map, layer_map, show_y_up
 from napari_qpi_kernel.column import lay_out, offer
 from napari_qpi_kernel.comparison_view import (
     Comparison,
@@ -31,10 +31,11 @@ from napari_qpi_kernel.figure import iter_result_figure
 from napari_qpi_kernel.job import Job, Show, Turns
 from napari_qpi_kernel.job_bar import BUSY, JobBar
 from napari_qpi_kernel.layer_choice import follow
-from napari_qpi_kernel.map_panel import MapPanel, extent_nm
+from napari_qpi_kernel.map_panel import MapPanel
 from napari_qpi_kernel.preferences import preferences, preferred_model
 from napari_qpi_kernel.prepare_panel import PreparePanel
 from napari_qpi_kernel.qspace_viewer import q_viewer_for
+from napari_qpi_kernel.region import extent_nm
 from napari_qpi_kernel.result_panel import ResultPanel
 from napari_qpi_kernel.result_view import Shown, add_prepared, show_again, show_result
 from napari_qpi_kernel.scatterers_panel import ScatterersPanel
@@ -153,7 +154,7 @@ class ExtractWidget(QWidget):
         layer = self.maps.layer
         return Request(
             map_name=layer.name,
-            arguments=map_arguments(layer.data, layer_attributes(layer)),
+            arguments=layer_map(layer),
             region_nm=self.maps.region_nm,
             bias_mV=self.maps.bias_mV,
             scatterers=self.scatterers.scatterers(),
@@ -168,8 +169,7 @@ class ExtractWidget(QWidget):
         request = self._request()
         if layer is None or layer == self.maps.layer:
             return request
-        arguments = map_arguments(layer.data, layer_attributes(layer))
-        return replace(request, map_name=layer.name, arguments=arguments, bias_mV=None)
+        return replace(request, map_name=layer.name, arguments=layer_map(layer), bias_mV=None)
 
     def _start(
         self,

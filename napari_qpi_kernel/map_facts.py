@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_qpi_kernel.bridge import KEY, layer_attributes, layer_bias
+from napari_qpi_kernel.bridge import KEY, bias_of
 from napari_qpi_kernel.layer_choice import follow
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class MapFacts(QWidget):
 def facts_html(layer: "Image") -> str:
     """Return what the file says about a map; its banners stand out."""
     attrs = layer.metadata.get(KEY, {}).get("attrs", {})
-    bias = layer_bias(layer.data.shape, layer_attributes(layer))
+    bias = bias_of(layer)
     words = [attrs["channel_reason"]] if attrs.get("channel_reason") else []
     if bias.size > 1:
         words.append(f"{bias.size} energies, {bias[0]:g} to {bias[-1]:g} mV")

@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
 from napari_qpi_kernel.bridge import (
     KEY,
     bias_at,
+    bias_of,
     layer_attributes,
-    layer_bias,
     missing_calibration,
     show_energy,
 )
@@ -27,7 +27,7 @@ from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.job import report
 from napari_qpi_kernel.layer_choice import ElidedCombo, LayerChoice, follow, is_map
 from napari_qpi_kernel.map_facts import MapFacts
-from napari_qpi_kernel.region import RegionSize, region_of, resize_region
+from napari_qpi_kernel.region import RegionSize, extent_nm, region_of, resize_region
 from qpi_kernel.errors import QpiError
 
 if TYPE_CHECKING:
@@ -125,13 +125,17 @@ class MapPanel(QGroupBox):
         """Region (x0, y0, x1, y1) [nm]; None for the whole map."""
         return None if self.regions.layer is None else region_of(self.regions.layer)
 
+    @property
+    def _missing(self) -> str:
+        """What keeps the layer from being a map, in words; "" if nothing does."""
+        return missing_calibration(self.layer.ndim, layer_attributes(self.layer))
+
     def problem(self) -> str:
         """Return why nothing can be extracted from this choice, "" if it can."""
         if self.layer is None:
             return "open a map first: File > Open, or File > Open Sample > QPI Kernel"
-        missing = missing_calibration(self.layer.ndim, layer_attributes(self.layer))
-        if missing:
-            return f"{self.layer.name}: {missing}"
+        if self._missing:
+            return f"{self.layer.name}: {self._missing}"
         region, (x0, y0, x1, y1) = self.region_nm, extent_nm(self.layer)
         if region and (region[0] > x1 or region[2] < x0 or region[1] > y1 or region[3] < y0):
             return "the region lies outside the map: move it, or choose the whole map"
@@ -141,20 +145,18 @@ class MapPanel(QGroupBox):
         """Write everything again that depends on the layers."""
         layer = self.layer
         facts = {} if layer is None else layer.metadata.get(KEY, {})
-        missing = layer is not None and bool(
-            missing_calibration(layer.ndim, layer_attributes(layer))
-        )
-        if missing:
+        known = layer is not None and not self._missing
+        bare = layer is not None and not known
+        if bare:
             self.calibration.ask_for(layer)
-        self._form.setRowVisible(self.calibration, missing)
+        self._form.setRowVisible(self.calibration, bare)
         self._show_channels(facts)
         self.all_energies.setVisible(layer is not None and layer.ndim == 3)
-        offer(self.draw, "" if layer is not None and not missing else "open a map in nm first")
+        offer(self.draw, "" if known else "open a map in nm first")
         shapes = self.regions.layer
         if shapes is not None and shapes.unique_id not in self._followed:
             self._followed.add(shapes.unique_id)
             follow(shapes.events.data, self._on_shape, self)
-        known = layer is not None and not missing
         self.facts.show_layer(layer if known else None)
         self._form.setRowVisible(self.size, known)
         self._form.setRowVisible(self.place, known)
@@ -228,9 +230,8 @@ class MapPanel(QGroupBox):
         self.layers.choose(chosen)
         self.all_energies.setChecked(bias_mV is None)
         if bias_mV is not None and chosen.ndim == 3:
-            biases = layer_bias(chosen.data.shape, layer_attributes(chosen))
-            slice_ = int(np.argmin(np.abs(biases - bias_mV)))
-            place = float(chosen.translate[0]) + slice_ * float(chosen.scale[0])
+            nearest = int(np.argmin(np.abs(bias_of(chosen) - bias_mV)))
+            place = float(chosen.translate[0]) + nearest * float(chosen.scale[0])
             self._viewer.dims.set_point(0, place)
         return True
 
@@ -277,18 +278,6 @@ class MapPanel(QGroupBox):
             report(error)
             return
         self.layers.choose(self._viewer.add_layer(Layer.create(*data)))
-
-
-def extent_nm(layer: Layer) -> tuple[float, float, float, float]:
-    """Return the extent (x0, y0, x1, y1) of an image layer, between its outer pixel centres."""
-    low, high = np.sort(
-        [
-            layer.data_to_world((0,) * layer.ndim),
-            layer.data_to_world(np.array(layer.data.shape) - 1),
-        ],
-        axis=0,
-    )
-    return float(low[-1]), float(low[-2]), float(high[-1]), float(high[-2])
 
 
 def _row(*widgets: QWidget) -> QWidget:

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import (
     QPushButton,
 )
 
-from napari_qpi_kernel.bridge import KEY, layer_attributes, map_arguments
+from napari_qpi_kernel.bridge import KEY, layer_map
 from napari_qpi_kernel.column import offer, row
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.fourier import PARTS
@@ -206,8 +206,3 @@ def has_nm(layer: Layer) -> bool:
 def is_centred(layer: Any) -> bool:
     """Tell whether a layer is a kernel, with its scatterer at 0."""
     return layer.metadata.get(KEY, {}).get("kind", "map") in CENTRED
-
-
-def layer_map(layer: Any) -> dict[str, Any]:
-    """Return the arguments of `make_map` that rebuild the map of a layer."""
-    return map_arguments(layer.data, layer_attributes(layer))

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from napari_qpi_kernel.bridge import (
     LayerData,
     bias_at,
-    layer_attributes,
-    layer_bias,
+    bias_of,
+    layer_map,
 )
 from napari_qpi_kernel.column import lay_out, offer
 from napari_qpi_kernel.figure import ask_figure, iter_curves_figure, iter_transform_figure
@@ -39,7 +39,6 @@ from napari_qpi_kernel.qspace_panels import (
     LatticePanel,
     TransformPanel,
     is_centred,
-    layer_map,
 )
 from napari_qpi_kernel.qspace_viewer import q_viewer_of, show_in_q_viewer, shown_reach
 from qpi_kernel.progress import Steps
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 DEBOUNCE_MS = 250
+NO_MAP = "Open a map in nm first."
 PAST = ("added", "removed", "changed")
 
 
@@ -102,8 +102,8 @@ class QSpaceWidget(QWidget):
     def _refresh(self) -> None:
         self._show_state()
         if self.transform.layers.layer is None:
-            self.job.tell("Open a map in nm first.")
-        elif self.job.status.text().startswith("Open"):
+            self.job.tell(NO_MAP)
+        elif self.job.status.text() == NO_MAP:
             self.job.tell("")
         self._follow_curves()
 
@@ -124,7 +124,7 @@ class QSpaceWidget(QWidget):
         layer = self.transform.layers.layer
         if layer is None or not is_centred(layer):
             return NOTE
-        return pairs_problem(layer_bias(layer.data.shape, layer_attributes(layer)))
+        return pairs_problem(bias_of(layer))
 
     def _set_theme(self) -> None:
         for part in (self.curves.plot, self.pairs):

@@ -7,7 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
 if TYPE_CHECKING:
-    from napari.layers import Shapes
+    from napari.layers import Layer, Shapes
 
 LARGEST_NM = 1e5
 
@@ -45,6 +45,18 @@ class RegionSize(QWidget):
         size = self.width_nm.value(), self.height_nm.value()
         if min(size) > 0:
             self.wanted.emit(*size)
+
+
+def extent_nm(layer: "Layer") -> tuple[float, float, float, float]:
+    """Return the extent (x0, y0, x1, y1) of an image layer, between its outer pixel centres."""
+    low, high = np.sort(
+        [
+            layer.data_to_world((0,) * layer.ndim),
+            layer.data_to_world(np.array(layer.data.shape) - 1),
+        ],
+        axis=0,
+    )
+    return float(low[-1]), float(low[-2]), float(high[-1]), float(high[-2])
 
 
 def region_of(layer: "Shapes") -> tuple[float, float, float, float] | None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QPushButton
 
-from napari_qpi_kernel.bridge import KEY, layer_attributes, layer_bias
+from napari_qpi_kernel.bridge import KEY, bias_of
 from napari_qpi_kernel.form import SettingsForm
 from napari_qpi_kernel.layer_choice import ElidedCombo, LayerChoice
 from napari_qpi_kernel.plot_canvas import PlotCanvas
@@ -111,7 +111,7 @@ class ScenePanel(QGroupBox):
         layer = self.like.layer
         if layer is None:
             return
-        bias = layer_bias(layer.data.shape, layer_attributes(layer))
+        bias = bias_of(layer)
         pixels = max(layer.data.shape[-2:])
         taken = {"pixels": pixels, "size_nm": pixels * float(layer.scale[-1])}
         if bias.size:

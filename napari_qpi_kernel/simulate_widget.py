@@ -8,8 +8,7 @@ from qtpy.QtWidgets import QWidget
 from napari_qpi_kernel.bridge import (
     KEY,
     LayerData,
-    layer_attributes,
-    map_arguments,
+    layer_map,
     show_y_up,
 )
 from napari_qpi_kernel.column import lay_out, offer
@@ -86,8 +85,7 @@ class SimulateWidget(QWidget):
         settings = self.settings()
 
         def ask() -> Steps[Any]:
-            arguments = map_arguments(layer.data, layer_attributes(layer))
-            return iter_theory_over(arguments, settings)
+            return iter_theory_over(layer_map(layer), settings)
 
         self.job.run(ask, lambda fit: self._on_compared(fit, layer, settings), "Simulating …")
 
