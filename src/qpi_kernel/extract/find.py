@@ -44,6 +44,8 @@ TRY_MORE, EXPECTED = 0.9, 0.86
 OFF_CENTRE_PX, REPEATED = 1.5, 0.15
 # Where the rest of the map asks for more scatterers, at most this share more are tried at once.
 MANY_MORE = 2.0
+# Scatterers whose weights scatter by more than this share may be pieces of a pattern.
+SCATTER = 0.5
 # How often in turn better places are looked for.
 TURNS = 3
 
@@ -102,7 +104,7 @@ def iter_find(
     marks = yield from scaled(iter_marks(grid, model), 0.0, 0.1)
     some = grid.at(strong)
     first = yield from scaled(_settled(some, marks, settings, model, generator), 0.1, 0.5)
-    if not settings.refine or first.expected >= EXPECTED:
+    if not settings.refine or (first.expected >= EXPECTED and first.scatter <= SCATTER):
         return first.state
     yield Progress(0.5, "the kernel is not as expected: looking for scatterers once more")
     try:
@@ -134,6 +136,12 @@ class _Trial:
     cost: float
     problem: NormalEquations
 
+    @property
+    def scatter(self) -> float:
+        """Standard deviation of the weights over their median size."""
+        weights = np.abs(self.state.scatterers.weight)
+        return float(weights.std() / np.median(weights))
+
 
 def _settled(
     grid: Grid,
@@ -154,7 +162,8 @@ def _settled(
             start, end = (0.4 + 0.2 * (turn + n / len(others)) for n in (number, number + 1))
             with suppress(QpiError):  # they may lie beside the map
                 trial = yield from scaled(trying, start, end)
-                best = trial if trial.cost < best.cost else best
+                alike = len(suggestion) <= len(best.state.scatterers) or trial.scatter <= SCATTER
+                best = trial if alike and trial.cost < best.cost else best
     return best
 
 
