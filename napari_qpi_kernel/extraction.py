@@ -253,7 +253,7 @@ def iter_machine(model: str | None = None) -> Steps[str]:
 
 @cache
 def _load_all() -> None:
-    import qpi_kernel.pipeline  # noqa: F401
+    import qpi_kernel.pipeline  # noqa: F401  # loaded for later, used by nobody here
     from qpi_kernel.extract.machine import load_all
 
     load_all()

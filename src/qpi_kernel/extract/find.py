@@ -9,8 +9,10 @@ kept; each of them has to explain as much as one that is added.
 """
 
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,7 +24,7 @@ from qpi_kernel.extract.all_biases import strongest
 from qpi_kernel.extract.grids import Grid, make_grids, near, noise_level, without
 from qpi_kernel.extract.machine import choose_device, gpu_memory
 from qpi_kernel.extract.marks import iter_marks
-from qpi_kernel.extract.misplaced import off_centre, paired, repeated_pair
+from qpi_kernel.extract.misplaced import off_centre, paired, repeated_pair, weight_scatter
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.refine import ADD_SHARE, ADD_SIGMA, add_and_drop
 from qpi_kernel.extract.rounds import State, iter_rounds
@@ -103,13 +105,15 @@ def iter_find(
     """Find scatterers and kernel of the strongest biases (`all_biases.strongest`) of a map."""
     marks = yield from scaled(iter_marks(grid, model), 0.0, 0.1)
     some = grid.at(strong)
-    first = yield from scaled(_settled(some, marks, settings, model, generator), 0.1, 0.5)
+    tried = partial(_tried, some, settings, model, generator)
+    turns = TURNS if settings.refine else 0
+    first = yield from scaled(_settled(some, tried, marks, turns), 0.1, 0.5)
     if not settings.refine or (first.expected >= EXPECTED and first.scatter <= SCATTER):
         return first.state
     yield Progress(0.5, "the kernel is not as expected: looking for scatterers once more")
     try:
         others = yield from scaled(iter_sbd(some, settings.background_degree, generator), 0.5, 0.8)
-        second = yield from scaled(_settled(some, others, settings, model, generator), 0.8, 1.0)
+        second = yield from scaled(_settled(some, tried, others, turns), 0.8, 1.0)
     except QpiError:
         return first.state
     return (second if second.cost < first.cost else first).state
@@ -138,30 +142,24 @@ class _Trial:
 
     @property
     def scatter(self) -> float:
-        """Standard deviation of the weights over their median size."""
-        weights = np.abs(self.state.scatterers.weight)
-        return float(weights.std() / np.median(weights))
+        """How much the sizes of the weights differ; see `weight_scatter`."""
+        return weight_scatter(np.abs(self.state.scatterers.weight))
 
 
 def _settled(
-    grid: Grid,
-    scatterers: Scatterers,
-    settings: ExtractSettings,
-    model: Model,
-    generator: torch.Generator,
+    grid: Grid, tried: Callable[[Scatterers], Steps[_Trial]], scatterers: Scatterers, turns: int
 ) -> Steps[_Trial]:
     """Try scatterers, and what kernel and residual suggest instead."""
-    best = yield from scaled(_tried(grid, scatterers, settings, model, generator), 0.0, 0.4)
+    best = yield from scaled(tried(scatterers), 0.0, 0.4)
     before = None
-    for turn in range(TURNS if settings.refine else 0):
+    for turn in range(turns):
         if best is before:
             break
         before, others = best, _suggestions(grid, best)
         for number, suggestion in enumerate(others):
-            trying = _tried(grid, suggestion, settings, model, generator)
             start, end = (0.4 + 0.2 * (turn + n / len(others)) for n in (number, number + 1))
             with suppress(QpiError):  # they may lie beside the map
-                trial = yield from scaled(trying, start, end)
+                trial = yield from scaled(tried(suggestion), start, end)
                 alike = len(suggestion) <= len(best.state.scatterers) or trial.scatter <= SCATTER
                 best = trial if alike and trial.cost < best.cost else best
     return best
@@ -169,10 +167,10 @@ def _settled(
 
 def _tried(
     grid: Grid,
-    scatterers: Scatterers,
     settings: ExtractSettings,
     model: Model,
     generator: torch.Generator,
+    scatterers: Scatterers,
 ) -> Steps[_Trial]:
     start = near(scatterers, grid)
     state = yield from iter_rounds(grid, start, settings, model, True, generator)

@@ -72,7 +72,7 @@ def describe_machine(device: str = "auto", model: str | None = None) -> str:
 
 def load_all() -> None:
     """Load what the first search and the first extraction would otherwise wait for, seconds."""
-    import qpi_kernel.extract.find  # noqa: F401
+    import qpi_kernel.extract.find  # noqa: F401  # loaded for later, used by nobody here
 
     # torch loads its compiler with the first optimiser.
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])

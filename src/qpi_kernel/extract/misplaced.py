@@ -81,3 +81,10 @@ def paired(
     members = np.bincount(group, minlength=count)
     middles = np.stack([np.bincount(group, axis, count) / members for axis in xy.T], -1)
     return Scatterers(middles[members > 1])
+
+
+def weight_scatter(weights: npt.NDArray[np.float64]) -> float:
+    """Return the standard deviation of weights over their median size; 0 for fewer than two."""
+    if len(weights) < 2:
+        return 0.0
+    return float(weights.std() / max(np.median(np.abs(weights)), np.finfo(np.float32).tiny))

@@ -52,21 +52,24 @@ class Prior:
 
     def root(self, u: Tensor) -> Tensor:
         """Return R u, shape (..., bias, species, K, K)."""
-        return _filtered(u, self._root) / self.weight * self.scale[..., None, None]
+        return _filtered(u, self._root) * self._size
 
     def root_transposed(self, kernel: Tensor) -> Tensor:
         """Return R^T a, shape (..., bias, species, K, K)."""
-        return _filtered(kernel / self.weight * self.scale[..., None, None], self._root)
+        return _filtered(kernel * self._size, self._root)
 
     def covariance(self, kernel: Tensor) -> Tensor:
         """Return T a = R R^T a, shape (..., bias, species, K, K)."""
-        size = self.scale[..., None, None] / self.weight
-        return _filtered(kernel * size, self._power) * size
+        return _filtered(kernel * self._size, self._power) * self._size
 
     def only(self, biases: slice) -> "Prior":
         """Return the prior of some of the biases."""
         spectrum = _some(self.root_spectrum, biases)
         return Prior(self.mean[biases], self.scale[biases], spectrum, self.weight)
+
+    @cached_property
+    def _size(self) -> Tensor:
+        return self.scale[..., None, None] / self.weight
 
     @cached_property
     def _root(self) -> tuple[Tensor, Tensor]:

@@ -108,21 +108,22 @@ def fit_kernels(
 ) -> Tensor:
     """Improve kernels for activations of given spectrum and sum of squares, by a few steps.
 
-    rho falls with distance as ripples do and has the size at which the kernel explains the map.
+    The variance rho^2 falls with distance as ripples do, and has the size at which the kernel
+    explains the map.
     """
     geometry = problem.geometry
     weight = radial_weight(geometry.window, MODEL_WINDOW / geometry.window, kernel.device)
     energy = problem.field.square().sum((-2, -1)) / weight.pow(-2).sum()
-    rho = (energy / power[:, None].clamp(min=1e-6)).sqrt()[..., None, None] / weight
+    variance = (energy / power[:, None].clamp(min=1e-6))[..., None, None] / weight.square()
 
     def normal(kernel: Tensor) -> Tensor:
         seen = problem.project(convolve(geometry, spectrum, kernel))
         return correlate(geometry, spectrum, seen)
 
     def covariance(kernel: Tensor) -> Tensor:
-        return rho.square() * kernel
+        return variance * kernel
 
     rest = problem.field - convolve(geometry, spectrum, kernel)
-    rhs = correlate(geometry, spectrum, problem.project(rest)) - kernel / rho.square()
+    rhs = correlate(geometry, spectrum, problem.project(rest)) - kernel / variance
     _, change = drain(conjugate_gradients(normal, covariance, rhs, steps, 1e-4))
     return kernel + change
