@@ -102,18 +102,19 @@ def scatterers_are_found_and_edited(day):
     number = len(points.data)
     viewer.layers.selection.active = points
     press(bot, viewer, Qt.Key_3)
-    click_at(bot, viewer, points.data[0][::-1])
-    press(bot, viewer, Qt.Key_Delete)
-    assert len(points.data) == number - 1
+    for left_out in (3, 0):
+        click_at(bot, viewer, points.data[left_out][::-1])
+        press(bot, viewer, Qt.Key_Delete)
+    assert len(points.data) == number - 2
     press(bot, viewer, Qt.Key_2)
     click_at(bot, viewer, (14.0, 24.0))
-    assert len(points.data) == number
+    assert len(points.data) == number - 1
     np.testing.assert_allclose(points.data[-1], (24.0, 14.0), atol=0.1)
 
     press(bot, viewer, Qt.Key_3)
     panel.species.setValue(1)
     day.click(panel.tag)
-    assert panel.scatterers().species.tolist() == [0] * (number - 1) + [1]
+    assert panel.scatterers().species.tolist() == [0] * (number - 2) + [1]
     day.shot("07_points")
     day.answer(day.folder / "points.csv")
     day.click(panel.save)
@@ -142,6 +143,7 @@ def the_kernel_is_extracted_while_the_view_pans(day):
 def the_result_says_how_far_to_trust_it(day):
     facts = day.layer("kernel").metadata[KEY]
     assert facts["bias_mV"] == [5.0]
+    assert facts["assessment"]["verdict"] == "doubtful"
     assert any("residual" in reason for reason in facts["assessment"]["reasons"])
     for kind in ("prepared 2", "reconstruction", "residual"):
         assert day.layer(kind).metadata[KEY]["attrs"]["units"] == "nS"
@@ -152,7 +154,7 @@ def the_result_says_how_far_to_trust_it(day):
 
 
 def a_point_is_moved_and_the_kernel_extracted_again(day):
-    """The scatterer left out stands out of the residual; the wrong point is dragged onto it."""
+    """A scatterer left out stands out of the residual; the wrong point is dragged onto it."""
     viewer, points, residual = day.viewer, day.layer("scatterers"), day.layer("residual")
     residual.visible = True
     worst = np.unravel_index(np.nanargmax(np.abs(residual.data)), residual.data.shape)
@@ -172,6 +174,6 @@ def a_point_is_moved_and_the_kernel_extracted_again(day):
     first, second = (
         day.layer(kind).metadata[KEY]["assessment"]["numbers"] for kind in ("kernel", "kernel 2")
     )
-    assert second["explained_structure"][0] > first["explained_structure"][0] + 0.05
+    assert second["explained_structure"][0] > first["explained_structure"][0] + 0.1
     assert second["residual_over_noise"][0] < first["residual_over_noise"][0]
     day.shot("10_again")
