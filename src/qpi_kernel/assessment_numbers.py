@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from qpi_kernel.extract.misplaced import repeated_pair, weight_scatter
+from qpi_kernel.extract.misplaced import repeated_pair
 from qpi_kernel.extract.result import Extraction
 from qpi_kernel.maps import pixel_nm
 
@@ -67,7 +67,11 @@ def _inside(result: Extraction) -> npt.NDArray[np.bool_]:
 
 
 def _weight_scatter(result: Extraction) -> float:
-    return weight_scatter(result.scatterers.weight[_inside(result)])
+    """Return the standard deviation of the weights over their median size."""
+    weights = result.scatterers.weight[_inside(result)]
+    if len(weights) < 2:
+        return 0.0
+    return float(weights.std() / max(np.median(np.abs(weights)), np.finfo(np.float32).tiny))
 
 
 def _averages(result: Extraction) -> float:

@@ -2,10 +2,10 @@
 
 The network marks them, and the rounds of kernel and scatterers show what the marks are worth. Where
 the network expects another kernel at these scatterers than the map asks for, something is wrong
-with them. Marks that all stand beside their scatterers, or on each lobe of them, or are too few,
-betray themselves, and better ones are tried; if that does not help, sparse blind deconvolution,
-which knows no kernels, gives a second opinion. The scatterers that explain more of the map are
-kept; each of them has to explain as much as one that is added.
+with them. Marks that all stand beside their scatterers, or on each lobe of them, or are too few or
+too many, betray themselves, and better ones are tried; sparse blind deconvolution, which knows no
+kernels, gives a second opinion on marks that were doubted. Those scatterers are kept with which the
+network's kernel explains more of the map; each of them has its price.
 """
 
 import math
@@ -24,7 +24,7 @@ from qpi_kernel.extract.all_biases import strongest
 from qpi_kernel.extract.grids import Grid, make_grids, near, noise_level, without
 from qpi_kernel.extract.machine import choose_device, gpu_memory
 from qpi_kernel.extract.marks import iter_marks
-from qpi_kernel.extract.misplaced import off_centre, paired, repeated_pair, weight_scatter
+from qpi_kernel.extract.misplaced import off_centre, paired, repeated_pair, strong_ones
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.refine import ADD_SHARE, ADD_SIGMA, add_and_drop
 from qpi_kernel.extract.rounds import State, iter_rounds
@@ -42,12 +42,10 @@ from qpi_kernel.scatterers import Scatterers
 # more of them, or to ask for a second opinion, which takes longer.
 TRY_MORE, EXPECTED = 0.9, 0.86
 # A kernel that is symmetric about a place so far off says that all scatterers are; so many of them
-# in equal pairs say that they are lobes.
-OFF_CENTRE_PX, REPEATED = 1.5, 0.15
+# in equal pairs say that they are lobes, and so many weak ones that they are pieces of a pattern.
+OFF_CENTRE_PX, REPEATED, PIECES = 1.5, 0.15, 0.1
 # Where the rest of the map asks for more scatterers, at most this share more are tried at once.
 MANY_MORE = 2.0
-# Scatterers whose weights scatter by more than this share may be pieces of a pattern.
-SCATTER = 0.5
 # How often in turn better places are looked for.
 TURNS = 3
 
@@ -106,14 +104,17 @@ def iter_find(
     marks = yield from scaled(iter_marks(grid, model), 0.0, 0.1)
     some = grid.at(strong)
     tried = partial(_tried, some, settings, model, generator)
-    turns = TURNS if settings.refine else 0
-    first = yield from scaled(_settled(some, tried, marks, turns), 0.1, 0.5)
-    if not settings.refine or (first.expected >= EXPECTED and first.scatter <= SCATTER):
+    marked = yield from scaled(tried(marks), 0.1, 0.3)
+    if not settings.refine:
+        return marked.state
+    first = yield from scaled(_settled(some, tried, marked), 0.3, 0.5)
+    if min(marked.expected, first.expected) >= EXPECTED:
         return first.state
     yield Progress(0.5, "the kernel is not as expected: looking for scatterers once more")
     try:
         others = yield from scaled(iter_sbd(some, settings.background_degree, generator), 0.5, 0.8)
-        second = yield from scaled(_settled(some, tried, others, turns), 0.8, 1.0)
+        other = yield from scaled(tried(others), 0.8, 0.9)
+        second = yield from scaled(_settled(some, tried, other), 0.9, 1.0)
     except QpiError:
         return first.state
     return (second if second.cost < first.cost else first).state
@@ -129,8 +130,8 @@ class _Trial:
     expected : float
         What the network's kernel explains of the map, over what the kernel of the map explains.
     cost : float
-        chi^2 of what is left over, by the one kernel and the other on average, and what the
-        scatterers cost.
+        What the network's kernel leaves of the map, as -2 log likelihood under noise of unknown
+        size, and what the scatterers cost.
     problem : NormalEquations
         Of these scatterers.
     """
@@ -140,28 +141,21 @@ class _Trial:
     cost: float
     problem: NormalEquations
 
-    @property
-    def scatter(self) -> float:
-        """How much the sizes of the weights differ; see `weight_scatter`."""
-        return weight_scatter(np.abs(self.state.scatterers.weight))
-
 
 def _settled(
-    grid: Grid, tried: Callable[[Scatterers], Steps[_Trial]], scatterers: Scatterers, turns: int
+    grid: Grid, tried: Callable[[Scatterers], Steps[_Trial]], best: _Trial
 ) -> Steps[_Trial]:
-    """Try scatterers, and what kernel and residual suggest instead."""
-    best = yield from scaled(tried(scatterers), 0.0, 0.4)
+    """Try what kernel and residual suggest instead of a trial."""
     before = None
-    for turn in range(turns):
+    for turn in range(TURNS):
         if best is before:
             break
         before, others = best, _suggestions(grid, best)
         for number, suggestion in enumerate(others):
-            start, end = (0.4 + 0.2 * (turn + n / len(others)) for n in (number, number + 1))
+            start, end = ((turn + n / len(others)) / TURNS for n in (number, number + 1))
             with suppress(QpiError):  # they may lie beside the map
                 trial = yield from scaled(tried(suggestion), start, end)
-                alike = len(suggestion) <= len(best.state.scatterers) or trial.scatter <= SCATTER
-                best = trial if alike and trial.cost < best.cost else best
+                best = trial if trial.cost < best.cost else best
     return best
 
 
@@ -181,8 +175,11 @@ def _tried(
     rest = problem.project(problem.field - problem.forward(kernels)) / state.noise[:, None, None]
     whole, guessed, fitted = rest.square().sum((-3, -2, -1)).tolist()
     pixels, count = float(grid.mask.sum()), len(state.scatterers)
-    chi2, tiny = state.misfits[-1] * pixels * len(grid.field), 1e-6 * whole
-    cost = chi2 * (1 + guessed / max(fitted, tiny)) / 2 + ADD_SIGMA**2 * count
+    tiny = max(1e-6 * whole, np.finfo(np.float32).tiny)
+    # What stands out of the map, no part of the model, counts in neither.
+    left = max(state.misfits[-1] * guessed / max(fitted, tiny), 1e-6)
+    # Scatterers make up for what no kernel explains: the more there is of it, the less they say.
+    cost = pixels * len(grid.field) * math.log(left) + ADD_SIGMA**2 * left * count
     return _Trial(
         state,
         (whole - guessed) / max(whole - fitted, tiny),
@@ -193,7 +190,7 @@ def _tried(
 
 
 def _suggestions(grid: Grid, trial: _Trial) -> list[Scatterers]:
-    """Return other scatterers, where these seem to stand beside their places or to be too few."""
+    """Return other scatterers, where these seem to be misplaced, too many or too few."""
     problem, found, kernel = trial.problem, trial.state.scatterers, trial.state.kernel
     suggestions = []
     shift = off_centre(problem.geometry, kernel[None, :, 0])[0].cpu().numpy()
@@ -204,6 +201,9 @@ def _suggestions(grid: Grid, trial: _Trial) -> list[Scatterers]:
     pair, repeated = repeated_pair(found.xy_nm, reach, step, height * width * grid.pixel**2)
     if repeated >= REPEATED:
         suggestions.append(paired(found, pair, step))
+    strong = strong_ones(found)
+    if len(strong) < (1 - PIECES) * len(found):
+        suggestions.append(strong)
     if trial.expected < TRY_MORE:
         white = noise_level(grid.field, grid.mask)
         more = add_and_drop(grid, problem, kernel, white, found, MANY_MORE)

@@ -1,7 +1,8 @@
-"""Scatterers marked beside their places: all off by one shift, or once for each lobe.
+"""Scatterers marked beside their places: all off by one shift, once for each lobe, or in pieces.
 
 A map of many scatterers looks the same if all of them are moved one way and the kernel the other,
-or if each is taken for a pair and the kernel for half of it. The kernel and the marks tell.
+or if each is taken for a pair and the kernel for half of it, and nearly the same if weak ones make
+up for what a wrong kernel lacks. The kernel and the marks tell.
 """
 
 import numpy as np
@@ -13,6 +14,9 @@ from torch import Tensor
 
 from qpi_kernel.convolution import Geometry
 from qpi_kernel.scatterers import Scatterers
+
+# True scatterers of one kind are seldom weaker than this share of the median.
+WEAK = 0.6
 
 
 def off_centre(geometry: Geometry, kernel: Tensor) -> Tensor:
@@ -83,8 +87,7 @@ def paired(
     return Scatterers(middles[members > 1])
 
 
-def weight_scatter(weights: npt.NDArray[np.float64]) -> float:
-    """Return the standard deviation of weights over their median size; 0 for fewer than two."""
-    if len(weights) < 2:
-        return 0.0
-    return float(weights.std() / max(np.median(np.abs(weights)), np.finfo(np.float32).tiny))
+def strong_ones(scatterers: Scatterers) -> Scatterers:
+    """Leave out the scatterers that are much weaker than most."""
+    sizes = np.abs(scatterers.weight)
+    return scatterers.select(sizes >= WEAK * np.median(sizes))

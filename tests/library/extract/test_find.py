@@ -125,6 +125,17 @@ def test_wrong_marks_are_doubted_and_replaced(scene, true, wrong, monkeypatch):
     assert np.median(away(found_in(scene.didv), true)) < 0.2
 
 
+def test_pieces_of_the_pattern_are_left_out(scene, true, monkeypatch):
+    angles = np.linspace(0, 2 * np.pi, 6, endpoint=False)
+    ring = 3.0 * np.stack([np.cos(angles), np.sin(angles)], -1)
+    pieces = (true.xy_nm[:, None] + ring).reshape(-1, 2)
+    many = within(Scatterers(np.concatenate([true.xy_nm, pieces])))
+    opinions(monkeypatch, many, QpiError("nothing"))
+    found = found_in(scene.didv)
+    assert np.median(away(found, true)) < 0.2
+    assert len(within(found)) < 1.5 * len(true)
+
+
 @pytest.mark.parametrize("second", ["none", "worse", "far too many"])
 def test_the_second_opinion_has_to_explain_more_of_the_map(scene, true, second, monkeypatch):
     rng = np.random.default_rng(0)

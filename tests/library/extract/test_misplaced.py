@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from qpi_kernel.convolution import Geometry
-from qpi_kernel.extract.misplaced import off_centre, paired, repeated_pair
+from qpi_kernel.extract.misplaced import off_centre, paired, repeated_pair, strong_ones
 from qpi_kernel.scatterers import Scatterers
 
 GEOMETRY = Geometry(64, 64, 33)
@@ -64,3 +64,10 @@ def test_lobes_become_the_scatterer_between_them(xy, lobes):
 def test_marks_without_a_partner_are_left_out(xy):
     marks = Scatterers(np.concatenate([xy[:5], xy[:5] + np.array([1.8, 0.8]), [[39.0, 1.0]]]))
     assert len(paired(marks, np.array([1.8, 0.8]), STEP)) == 5
+
+
+def test_weak_scatterers_are_left_out_whatever_their_sign(xy):
+    weights = np.where(np.arange(30) % 3, 1.0, 0.3) * np.where(np.arange(30) % 2, 1, -1)
+    strong = strong_ones(Scatterers(xy, weights))
+    np.testing.assert_array_equal(strong.xy_nm, xy[np.arange(30) % 3 > 0])
+    assert len(strong_ones(strong)) == len(strong)
