@@ -143,10 +143,13 @@ def test_many_scatterers_at_random_do_not_repeat(judged, make_extraction):
 
 
 def test_a_kernel_unlike_the_training_is_told(judged, make_extraction):
-    wide = spread_of(make_extraction, 0.3)
+    wide = spread_of(make_extraction, 0.4)
     assessment = judged(numbers={"prior_widening": 4.0}, spread=wide)
     assert assessment.verdict == "doubtful"
     assert any("unlike those the model was trained on" in text for text in assessment.reasons)
+    decided = judged(numbers={"prior_widening": 4.0}, spread=spread_of(make_extraction, 0.3))
+    assert decided.verdict == "good"
+    assert any("unlike those the model was trained on" in text for text in decided.reasons)
     without_model = judged(numbers={"prior_widening": 4.0}, spread=wide, prior=None)
     assert without_model.verdict == "good"
     assert "prior_similarity" not in without_model.numbers
