@@ -22,17 +22,17 @@ from qpi_kernel.extract.settings import ExtractSettings
 from qpi_kernel.simulate.families import TRAINED
 
 LOST = 0.8
-# Turns of trials, and the border below which marks are doubted.
+# Turns of trials, and the borders below which they and the marks are doubted.
 DOUBTS = {
-    "as marked": (0, 0.0),
-    "and tried": (find.TURNS, 0.0),
-    "and doubted": (find.TURNS, find.EXPECTED),
+    "as marked": (0, 0.0, 0.0),
+    "and tried": (find.TURNS, 0.0, 0.0),
+    "and doubted": (find.TURNS, find.EXPECTED, find.MARKED),
 }
 
 
-def similarity(scene: Scene, doubts: tuple[int, float]) -> tuple[float, float]:
+def similarity(scene: Scene, doubts: tuple[int, float, float]) -> tuple[float, float]:
     """Return the similarity of the blind kernel, 0 where there is none, and processor seconds."""
-    find.TURNS, find.EXPECTED = doubts
+    find.TURNS, find.EXPECTED, find.MARKED = doubts
     start = time.process_time()
     try:
         result = extract_kernel(scene.didv, None, ExtractSettings(window_nm=WINDOW_NM), "cpu")

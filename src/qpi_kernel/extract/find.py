@@ -4,8 +4,8 @@ The network marks them, and the rounds of kernel and scatterers show what the ma
 the network expects another kernel at these scatterers than the map asks for, something is wrong
 with them. Marks that all stand beside their scatterers, or on each lobe of them, or are too few or
 too many, betray themselves, and better ones are tried; sparse blind deconvolution, which knows no
-kernels, gives a second opinion on marks that were doubted. Those scatterers are kept with which the
-network's kernel explains more of the map; each of them has its price.
+kernels, gives a second opinion. Those scatterers are kept with which the network's kernel leaves
+less of the map; each of them has its price.
 """
 
 import math
@@ -39,11 +39,12 @@ from qpi_kernel.scatterers import Scatterers
 
 # The kernel that the network expects explains at least this share of what the kernel of the map
 # explains, or the scatterers are doubted (`python benchmarks/second_opinion.py`): enough to try
-# more of them, or to ask for a second opinion, which takes longer.
-TRY_MORE, EXPECTED = 0.9, 0.86
+# more of them, or to ask for a second opinion, which takes longer. Marks that were as bad as this
+# at first may have settled into a wrong pattern.
+TRY_MORE, EXPECTED, MARKED = 0.9, 0.86, 0.82
 # A kernel that is symmetric about a place so far off says that all scatterers are; so many of them
 # in equal pairs say that they are lobes, and so many weak ones that they are pieces of a pattern.
-OFF_CENTRE_PX, REPEATED, PIECES = 1.5, 0.15, 0.1
+OFF_CENTRE_PX, REPEATED, PIECES = 1.0, 0.15, 0.1
 # Where the rest of the map asks for more scatterers, at most this share more are tried at once.
 MANY_MORE = 2.0
 # How often in turn better places are looked for.
@@ -108,7 +109,7 @@ def iter_find(
     if not settings.refine:
         return marked.state
     first = yield from scaled(_settled(some, tried, marked), 0.3, 0.5)
-    if min(marked.expected, first.expected) >= EXPECTED:
+    if marked.expected >= MARKED and first.expected >= EXPECTED:
         return first.state
     yield Progress(0.5, "the kernel is not as expected: looking for scatterers once more")
     try:
@@ -176,8 +177,8 @@ def _tried(
     whole, guessed, fitted = rest.square().sum((-3, -2, -1)).tolist()
     pixels, count = float(grid.mask.sum()), len(state.scatterers)
     tiny = max(1e-6 * whole, np.finfo(np.float32).tiny)
-    # What stands out of the map, no part of the model, counts in neither.
-    left = max(state.misfits[-1] * guessed / max(fitted, tiny), 1e-6)
+    # What stands out of the map is no part of the model and counts in neither.
+    left = state.misfits[-1] * max(guessed, tiny) / max(fitted, tiny)
     # Scatterers make up for what no kernel explains: the more there is of it, the less they say.
     cost = pixels * len(grid.field) * math.log(left) + ADD_SIGMA**2 * left * count
     return _Trial(
