@@ -178,7 +178,7 @@ def _tried(
     pixels, count = float(grid.mask.sum()), len(state.scatterers)
     tiny = max(1e-6 * whole, np.finfo(np.float32).tiny)
     # What stands out of the map is no part of the model and counts in neither.
-    left = state.misfits[-1] * max(guessed, tiny) / max(fitted, tiny)
+    left = max(state.misfits[-1], 1e-6) * max(guessed, tiny) / max(fitted, tiny)
     # Scatterers make up for what no kernel explains: the more there is of it, the less they say.
     cost = pixels * len(grid.field) * math.log(left) + ADD_SIGMA**2 * left * count
     return _Trial(
