@@ -125,7 +125,9 @@ def test_the_report_has_tables_and_a_figure(rows, folder):
     value = rows[0]["methods"]["aligned"]["similarity"]
     assert f"| 2 | medium | {value:.3f} ({value:.2f} to {value:.2f})" in text
     tables = [block for block in text.split("\n\n") if block.startswith("| ")]
-    assert len(tables) == 5
+    assert len(tables) == 6
+    less = value - rows[0]["methods"]["prior alone"]["similarity"]
+    assert f"| 2 | medium | {less:.3f} ({less:.2f} to {less:.2f})" in text
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
     assert json.loads((folder / "evaluation.json").read_text(encoding="utf-8")) == rows

@@ -16,6 +16,7 @@ Rows = Sequence[dict[str, Any]]
 
 GIVEN = ("aligned", "prior alone", "ridge, exact positions", "ridge", "wiener", "average")
 BLIND = ("aligned, blind", "sbd, blind")
+PAIRS = (("aligned", "prior alone"), ("aligned", "wiener"), ("aligned, blind", "sbd, blind"))
 VERDICTS = ("good", "doubtful", "untrusted", "refused")
 # A kernel this similar to the truth is one that a verdict should call good.
 ALIKE = 0.9
@@ -54,6 +55,10 @@ def markdown(rows: Rows) -> str:
             )
             for name in BLIND
         ]),
+        "",
+        "How much more similar the kernel of one method is than that of another, map by map:",
+        "",
+        *_table(_differences(rows), [(_less(*pair), _less(*pair), "similarity") for pair in PAIRS]),
         "",
         "Share of pixels at r > 3 px whose truth lies in the 90 % band:",
         "",
@@ -125,6 +130,28 @@ def _values(rows: Rows, snr: float, overlap: str, method: str, measure: str) -> 
         if (row["snr"], row["overlap"]) == (snr, overlap)
         # A method that refused a map has no error bars; one without a prior has none to show.
         and measure in row["methods"].get(method, {})
+    ]
+
+
+def _less(one: str, other: str) -> str:
+    return f"{one} less {other}"
+
+
+def _differences(rows: Rows) -> Rows:
+    """Return the rows with differences of methods in the place of the methods."""
+    return [
+        row
+        | {
+            "methods": {
+                _less(one, other): {
+                    "similarity": row["methods"][one]["similarity"]
+                    - row["methods"][other]["similarity"]
+                }
+                for one, other in PAIRS
+                if {one, other} <= row["methods"].keys()
+            }
+        }
+        for row in rows
     ]
 
 
