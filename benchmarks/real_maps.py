@@ -1,11 +1,11 @@
 """Do real maps of one surface give one kernel? Prints edges and agreements as a Markdown table.
 
-    python benchmarks/real_maps.py DATA [--method aligned]
+    python benchmarks/real_maps.py DATA [--method aligned] [--picture docs/real-maps.png]
 
 DATA is the folder with cu111/ and fese/. Cu(111): a field, its repeat five hours later and the
 field beside it, each extracted on its own, scatterers found by the program; beside them the disc of
 the published surface state, and what the atoms in the files, where they show, say of their lengths.
-FeSe: the forward and the backward trace of one scan.
+FeSe: the forward and the backward trace of one scan. The picture shows what went in and came out.
 """
 
 import argparse
@@ -15,14 +15,22 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 import qpi_kernel as qk
+from qpi_kernel.figures import MARKS
+from qpi_kernel.panels import colour_range, fft_panel, map_panel
 from qpi_kernel.simulate import MATERIALS
 
 CU111 = {"field": "A200621.160730", "repeat": "A200621.210648", "neighbour": "A200621.211052"}
 # Topographs at this bias; distance of the atoms of Cu(111): a / sqrt(2), a = 0.36149 nm.
 BIAS_mV, ATOMS_NM = 100.0, 0.2556
 FESE = {"forward": "LIY 1 omega (A)", "backward": "LIY 1 omega [bwd] (A)"}
+
+
+# Half the width of the transforms in the picture [1/nm].
+REACH = 8.0
 
 
 def extracted(path: Path, channel: str | None, method: str) -> tuple[qk.Extraction, str]:
@@ -54,10 +62,27 @@ def scale_by_atoms(path: Path) -> float:
     return float(np.sqrt(np.linalg.det(qk.lattice_matrix(peaks, "hexagonal", ATOMS_NM))))
 
 
+def draw(axes: Axes, name: str, result: qk.Extraction) -> None:
+    """Draw map and scatterers, reconstruction and residual on its colours, kernel and transform."""
+    limits = colour_range(result.didv.values)
+    middle = sum(limits) / 2
+    fields = {name: result.didv, "reconstruction": result.reconstruction}
+    for panel, (title, field) in zip(axes, fields.items(), strict=False):
+        map_panel(panel, field, title, "", "gray", limits, colour_bar=False)
+    around = (limits[0] - middle, limits[1] - middle)
+    map_panel(axes[2], result.residual, "residual", "", "gray", around, colour_bar=False)
+    axes[0].scatter(*result.scatterers.xy_nm.T, s=26, facecolors="none", edgecolors=MARKS[0])
+    axes[0].set(xlim=result.didv["x"].values[[0, -1]], ylim=result.didv["y"].values[[0, -1]])
+    swing = max(abs(value) for value in colour_range(result.kernel.values))
+    map_panel(axes[3], result.kernel, "kernel", "", "RdBu_r", (-swing, swing), colour_bar=False)
+    fft_panel(axes[4], qk.kernel_fft(result.kernel, pad=2), REACH, "|F|", colour_bar=False)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--method", default="aligned", choices=["aligned", "wiener", "average"])
+    parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     print("| map | scatterers | window (nm) | half of the rim (1/nm) | verdict | seconds |")
     print("|---|---|---|---|---|---|")
@@ -81,6 +106,12 @@ def main() -> None:
     scales = [scale_by_atoms(arguments.data / "cu111" / f"{stem}.dat") for stem in CU111.values()]
     print(f"\nCu(111): 2k = {ring:.2f} 1/nm at {BIAS_mV:+g} meV ({source}); by their Bragg peaks")
     print(f"lengths in the files grow by factors of {', '.join(f'{s:.2f}' for s in scales)}.")
+    if arguments.picture:
+        named = {f"{g} {name}": r for g, rs in groups.items() for name, r in rs.items()}
+        figure = Figure(figsize=(11, 2.35 * len(named)), layout="constrained", facecolor="white")
+        for axes, (name, result) in zip(figure.subplots(len(named), 5), named.items(), strict=True):
+            draw(axes, name, result)
+        figure.savefig(arguments.picture, dpi=64)
 
 
 if __name__ == "__main__":
