@@ -3,8 +3,9 @@
     python -m benchmarks.costs [--side 256] [--biases 101] [--repeats 2] [--profile]
 
 Processor seconds of one thread, the least of the repeats, so that other programs on the machine
-hardly count; a stack of all energies is extracted once. Exponents are slopes of straight lines
-through the logarithms. With --profile the functions that take most of a stack are listed instead.
+hardly count; a stack of all energies is extracted once, in a process of its own, whose memory is
+told. Exponents are slopes of straight lines through the logarithms. With --profile the functions
+that take most of a stack are listed instead.
 """
 
 import argparse
@@ -18,7 +19,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +106,19 @@ def times(side: int, biases: int, repeats: int) -> None:
         "sparse blind deconvolution": lambda: extract(single, blind=True, method="sbd"),
     }.items():
         tell(f"{words}, {size}", cost_s(work, repeats))
-    seconds = cost_s(lambda: extract(stack), 1)
-    tell(f"extract all energies, {size} x {biases}, positions known", seconds)
-    print(f"\nPeak memory of all this: {peak_GiB():.2f} GiB.\n")
+    peaks = []
+    for words, blind in {"positions known": False, "blind": True}.items():
+        with ProcessPoolExecutor(1, get_context("spawn")) as own:
+            seconds, peak = own.submit(stack_cost, stack, blind).result()
+        tell(f"extract all energies, {size} x {biases}, {words}", seconds)
+        peaks.append(f"{peak:.2f} GiB {words}")
+    print(f"\nPeak memory of a process that extracts all energies: {', '.join(peaks)}.\n")
+
+
+def stack_cost(known: qk.SimulatedMap, blind: bool) -> tuple[float, float]:
+    """Return processor seconds and peak memory [GiB] of an extraction in this process."""
+    torch.set_num_threads(1)
+    return cost_s(lambda: extract(known, blind=blind), 1), peak_GiB()
 
 
 def extract(

@@ -50,6 +50,7 @@ def main() -> None:
     print("| SNR | overlap | marks | similarity, median | 10 % | mean | below 0.8 | CPU s |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     turn = 0
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in DOUBTS}
     for snr in SNRS:
         for overlap in OVERLAPS:
             scenes = []
@@ -58,14 +59,20 @@ def main() -> None:
                 scenes.append(draw_scene(TRAINED[turn % len(TRAINED)], snr, overlap, seed))
                 turn += 1
             for name, doubts in DOUBTS.items():
-                found = [similarity(scene, doubts) for scene in scenes]
-                values, seconds = (np.array(column) for column in zip(*found, strict=True))
-                print(
-                    f"| {snr:g} | {overlap} | {name} | {np.median(values):.3f}"
-                    f" | {np.quantile(values, 0.1):.2f} | {values.mean():.3f}"
-                    f" | {np.mean(values < LOST):.0%} | {np.median(seconds):.2f} |",
-                    flush=True,
-                )
+                here = [similarity(scene, doubts) for scene in scenes]
+                tell(f"{snr:g} | {overlap} | {name}", here)
+                found[name] += here
+    for name, everywhere in found.items():
+        tell(f"all | all | {name}", everywhere)
+
+
+def tell(cell: str, found: list[tuple[float, float]]) -> None:
+    values, seconds = (np.array(column) for column in zip(*found, strict=True))
+    print(
+        f"| {cell} | {np.median(values):.3f} | {np.quantile(values, 0.1):.2f}"
+        f" | {values.mean():.3f} | {np.mean(values < LOST):.0%} | {np.median(seconds):.2f} |",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
