@@ -27,7 +27,7 @@ from qpi_kernel.extract.marks import iter_marks
 from qpi_kernel.extract.misplaced import off_centre, paired, repeated_pair, strong_ones
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.refine import ADD_SHARE, ADD_SIGMA, add_and_drop
-from qpi_kernel.extract.rounds import State, iter_rounds
+from qpi_kernel.extract.rounds import FOREIGN_SIGMA, State, iter_rounds
 from qpi_kernel.extract.sbd import iter_sbd
 from qpi_kernel.extract.settings import ExtractSettings
 from qpi_kernel.extract.validity import DENSEST
@@ -47,6 +47,9 @@ TRY_MORE, EXPECTED, MARKED = 0.9, 0.86, 0.82
 OFF_CENTRE_PX, REPEATED, PIECES = 1.0, 0.15, 0.1
 # Where the rest of the map asks for more scatterers, at most this share more are tried at once.
 MANY_MORE = 2.0
+# Scatterers make up for what no kernel explains: the more there is of it, the less each of them
+# says, and the more it has to explain, up to so many times as much as one that is added.
+DEAREST = 3.0
 # How often in turn better places are looked for.
 TURNS = 3
 
@@ -169,25 +172,35 @@ def _tried(
 ) -> Steps[_Trial]:
     start = near(scatterers, grid)
     state = yield from iter_rounds(grid, start, settings, model, True, generator)
+    white = noise_level(grid.field, grid.mask)
     used = without(grid, state.foreign)
     problem = used.problem(state.scatterers, settings.background_degree)
     expected = state.shape.on_window(grid.window, 1.0).mean
     kernels = torch.stack([torch.zeros_like(expected), expected, state.kernel])
-    rest = problem.project(problem.field - problem.forward(kernels)) / state.noise[:, None, None]
+    rest = problem.project(problem.field - problem.forward(kernels)) / white[:, None, None]
     whole, guessed, fitted = rest.square().sum((-3, -2, -1)).tolist()
+    everywhere = grid.problem(state.scatterers, settings.background_degree)
+    left = _left(everywhere, expected, white)
     pixels, count = float(grid.mask.sum()), len(state.scatterers)
-    tiny = max(1e-6 * whole, np.finfo(np.float32).tiny)
-    # What stands out of the map is no part of the model and counts in neither.
-    left = max(state.misfits[-1], 1e-6) * max(guessed, tiny) / max(fitted, tiny)
-    # Scatterers make up for what no kernel explains: the more there is of it, the less they say.
-    cost = pixels * len(grid.field) * math.log(left) + ADD_SIGMA**2 * left * count
+    cost = pixels * len(grid.field) * math.log(left) + ADD_SIGMA**2 * min(left, DEAREST) * count
     return _Trial(
         state,
-        (whole - guessed) / max(whole - fitted, tiny),
+        (whole - guessed) / max(whole - fitted, 1e-6 * whole),
         # So many scatterers explain any map.
         math.inf if count * DENSEST > pixels else cost,
         problem,
     )
+
+
+def _left(problem: NormalEquations, kernel: Tensor, white: Tensor) -> float:
+    """Return what a kernel leaves of the map, mean square over that of the white noise.
+
+    Pixels that stand out, no part of the model, count no more than the border of what does.
+    """
+    rest = problem.project(problem.field - problem.forward(kernel)) / white[:, None, None]
+    seen = rest[:, problem.mask > 0].abs()
+    border = FOREIGN_SIGMA / 0.6745 * seen.median(-1, keepdim=True).values
+    return float(seen.minimum(border).square().mean().clamp(min=1e-6))
 
 
 def _suggestions(grid: Grid, trial: _Trial) -> list[Scatterers]:
