@@ -56,6 +56,19 @@ def test_positions_are_those_of_the_frame(sample):
     assert np.mean(apart < 0.2) > 0.8
 
 
+def test_scatterers_around_a_region_of_fine_pixels_are_found_too():
+    whole = simulate_map(
+        "ag111", bias_mV=[5.0], size_nm=40.0, pixels=256, scatterers=14, snr=10.0, seed=4
+    )
+    found = find_scatterers(crop(whole.didv, (5.0, 5.0, 35.0, 35.0))).xy_nm
+    true = whole.scatterers.xy_nm
+    apart = np.linalg.norm(true[:, None] - found[None], axis=-1).min(1)
+    inside = np.all((true > 5.0) & (true < 35.0), axis=1)
+    assert np.all(apart[inside] < 0.3)
+    # Their ripples reach into the region, and would be taken for those of others.
+    assert np.sum(apart[~inside] < 0.8) >= 4
+
+
 def test_what_was_not_measured_holds_no_scatterers(sample):
     values = sample.didv.values.copy()
     values[:, 100:] = np.nan
