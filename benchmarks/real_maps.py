@@ -11,6 +11,7 @@ FeSe: the forward and the backward trace of one scan. The picture shows what wen
 import argparse
 import itertools
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,6 @@ CU111 = {"field": "A200621.160730", "repeat": "A200621.210648", "neighbour": "A2
 # Topographs at this bias; distance of the atoms of Cu(111): a / sqrt(2), a = 0.36149 nm.
 BIAS_mV, ATOMS_NM = 100.0, 0.2556
 FESE = {"forward": "LIY 1 omega (A)", "backward": "LIY 1 omega [bwd] (A)"}
-
-
 # Half the width of the transforms in the picture [1/nm].
 REACH = 8.0
 
@@ -62,15 +61,16 @@ def scale_by_atoms(path: Path) -> float:
     return float(np.sqrt(np.linalg.det(qk.lattice_matrix(peaks, "hexagonal", ATOMS_NM))))
 
 
-def draw(axes: Axes, name: str, result: qk.Extraction) -> None:
+def draw(axes: Sequence[Axes], name: str, result: qk.Extraction) -> None:
     """Draw map and scatterers, reconstruction and residual on its colours, kernel and transform."""
-    limits = colour_range(result.didv.values)
-    middle = sum(limits) / 2
-    fields = {name: result.didv, "reconstruction": result.reconstruction}
-    for panel, (title, field) in zip(axes, fields.items(), strict=False):
+    low, high = colour_range(result.didv.values)
+    half = (high - low) / 2
+    for panel, title, field, limits in (
+        (axes[0], name, result.didv, (low, high)),
+        (axes[1], "reconstruction", result.reconstruction, (low, high)),
+        (axes[2], "residual", result.residual, (-half, half)),
+    ):
         map_panel(panel, field, title, "", "gray", limits, colour_bar=False)
-    around = (limits[0] - middle, limits[1] - middle)
-    map_panel(axes[2], result.residual, "residual", "", "gray", around, colour_bar=False)
     axes[0].scatter(*result.scatterers.xy_nm.T, s=26, facecolors="none", edgecolors=MARKS[0])
     axes[0].set(xlim=result.didv["x"].values[[0, -1]], ylim=result.didv["y"].values[[0, -1]])
     swing = max(abs(value) for value in colour_range(result.kernel.values))

@@ -4,8 +4,8 @@
 
 Each map is extracted blind three times: with the marks as they are; with other scatterers tried as
 kernel and residual suggest; and as the product does it, where sparse blind deconvolution gives a
-second opinion on doubted marks. The constants in `qpi_kernel/extract/find.py` were set on other
-seeds (77, 78, 95 to 97, 101, 102, 5002 to 5004, 5010, 5011); the families held out had no part.
+second opinion. The constants in `qpi_kernel/extract/find.py` were set on other seeds (77, 78, 95 to
+97, 101, 102, 5002 to 5004, 5010, 5011, 5030, 5031); the families held out had no part.
 """
 
 import argparse
