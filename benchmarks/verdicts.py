@@ -6,8 +6,9 @@ Maps of 128 x 128 px (0.25 nm each), prepared and extracted with the settings th
 noise: no scatterer, white in one half of the maps and as noisy as a lab in the other. shuffled:
 a good scene whose positions were thrown anew. good: SNR 2 to 20, 8 to 40 scatterers of a random
 family, positions wrong by 0.3 px, lab nuisances. Each map is extracted with positions given and
-blind (but for shuffled ones). What is done already is read from FOLDER/verdicts-SEED.jsonl, so
-that a run that was cut goes on where it stopped.
+blind (but for shuffled ones); of the good ones those whose blind kernel is right or wrong are told
+apart, too. What is done already is read from FOLDER/verdicts-SEED.jsonl, so that a run that was cut
+goes on where it stopped.
 """
 
 import argparse
@@ -29,6 +30,8 @@ from qpi_kernel.simulate.materials import MATERIALS
 from qpi_kernel.simulate.nuisance import REALISM, spoiled
 
 PIXELS, PIXEL_NM = 128, 0.25
+# Kernels at least as similar to the truth are right, and those below LOST are wrong.
+ALIKE, LOST = 0.9, 0.8
 SIZE_NM = PIXELS * PIXEL_NM
 KINDS = (
     ("noise", "given"), ("noise", "blind"), ("shuffled", "given"), ("good", "given"),
@@ -124,17 +127,31 @@ def table(found: list[dict[str, Any]]) -> str:
         "| maps | positions | number | good | doubtful | untrusted | refused | similarity |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for kind, positions in KINDS:
-        some = [e for e in found if (e["kind"], e["positions"]) == (kind, positions)]
+    groups = {
+        f"{kind} | {positions}": [
+            e for e in found if (e["kind"], e["positions"]) == (kind, positions)
+        ]
+        for kind, positions in KINDS
+    }
+    kernels = [entry for entry in groups["good | blind"] if "similarity" in entry]
+    groups |= {
+        f"good, similarity at least {ALIKE:g} | blind": [
+            entry for entry in kernels if entry["similarity"] >= ALIKE
+        ],
+        f"good, similarity below {LOST:g} | blind": [
+            entry for entry in kernels if entry["similarity"] < LOST
+        ],
+    }
+    for name, some in groups.items():
         shares = [
-            f"{np.mean([e['verdict'] == verdict for e in some]):.0%}"
+            f"{np.mean([e['verdict'] == verdict for e in some] or [0]):.0%}"
             for verdict in ("good", "doubtful", "untrusted", "refused")
         ]
         alike = [e["similarity"] for e in some if "similarity" in e]
         quantiles = "" if not alike else "{1:.2f} ({0:.2f} to {2:.2f})".format(
             *np.quantile(alike, [0.1, 0.5, 0.9])
         )  # fmt: skip
-        lines.append(f"| {kind} | {positions} | {len(some)} | {' | '.join(shares)} | {quantiles} |")
+        lines.append(f"| {name} | {len(some)} | {' | '.join(shares)} | {quantiles} |")
     return "\n".join(lines)
 
 

@@ -206,10 +206,8 @@ class ExtractWidget(QWidget):
 
     def _bring_back(self, outcome: Outcome, shown: Shown) -> None:
         """Show a result alone, and the dock as it was when it was extracted."""
-        request, others = (
-            outcome.request,
-            [each for each in self.results.shown if each is not shown],
-        )
+        request = outcome.request
+        others = [each for each in self.results.shown if each is not shown]
         told = f"its map {request.map_name} is not open"
         if self.maps.show_map(request.map_name, request.bias_mV):
             self._memory.show(DockState.of(request))

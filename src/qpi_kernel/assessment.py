@@ -42,8 +42,8 @@ REPEATED, COPIED = 0.3, 0.4
 # Residual over white noise.
 CLEAN = 1.6
 # How much further than its calibrated error the data may pull the prior (1 is expected), and the
-# spread below which that does not matter, because the data decide: all twelve kernels that were
-# pulled further and had a spread of 0.2 to this were right, on 278 maps of other seeds.
+# spread below which that does not matter, because the data decide: on maps of other seeds the
+# kernels that were pulled further, and had less spread than this, were right.
 STRANGE, DECIDED = 2.5, 0.35
 FEW = 4.0
 

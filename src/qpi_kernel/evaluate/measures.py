@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from qpi_kernel.extract import posterior
-from qpi_kernel.extract.grids import make_grids, noise_level
+from qpi_kernel.extract.grids import make_grids
 from qpi_kernel.extract.prior import PriorShape, flat_prior
 from qpi_kernel.progress import drain
 from qpi_kernel.qspace.rings import ring_radius
@@ -87,7 +87,7 @@ def ridge_kernels(
     """Solve for the kernel with regularisations of 30 dB either way; the truth may choose one."""
     grid, _ = make_grids(didv, window_nm, torch.device("cpu"))
     problem = grid.problem(scatterers, 2)
-    flat, noise = flat_prior(problem), noise_level(grid.field, grid.mask)
+    flat, noise = flat_prior(problem), grid.white
     kernels = []
     for scale in RIDGE_SCALES:
         shape = PriorShape(flat.weighted, flat.scale * scale, flat.spectrum)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qpi_kernel.extract.grids import Grid, noise_level, without
+from qpi_kernel.extract.grids import Grid, without
 from qpi_kernel.extract.rounds import State, fit_kernel, iter_told
 from qpi_kernel.extract.settings import ExtractSettings
 from qpi_kernel.learn.model import Model
@@ -25,7 +25,7 @@ def strongest(grid: Grid, background_degree: int) -> Tensor:
         return torch.arange(len(grid.field), device=grid.field.device)
     problem = grid.problem(Scatterers(np.zeros((1, 2))), background_degree)
     power = problem.project(problem.field).square().mean((-2, -1))
-    return torch.argsort(power / noise_level(grid.field, grid.mask) ** 2)[-SHARED_BIASES:]
+    return torch.argsort(power / grid.white**2)[-SHARED_BIASES:]
 
 
 def iter_all_biases(
@@ -54,7 +54,7 @@ def iter_all_biases(
     """
     if len(told_by) == len(grid.field):
         return state
-    white = noise_level(grid.field, grid.mask)
+    white = grid.white
     noise = white * (state.noise / white[told_by]).median()
     problem = without(grid, state.foreign).problem(state.scatterers, settings.background_degree)
     told = yield from scaled(iter_told(model, problem, noise, None, generator), 0.0, 0.1)

@@ -17,7 +17,7 @@ from qpi_kernel.extract.all_biases import iter_all_biases, strongest
 from qpi_kernel.extract.answer import Answer, gather
 from qpi_kernel.extract.average import average
 from qpi_kernel.extract.find import iter_find
-from qpi_kernel.extract.grids import Grid, make_grids, near, noise_level, without
+from qpi_kernel.extract.grids import Grid, make_grids, near, without
 from qpi_kernel.extract.halves import iter_half_agreement
 from qpi_kernel.extract.machine import choose_device, gpu_memory, spare_core
 from qpi_kernel.extract.result import Extraction
@@ -149,7 +149,7 @@ def _average(
     problem = measured.problem(scatterers, settings.background_degree)
     small = coarse.problem(scatterers, settings.background_degree)
     kernel, spread = average(problem)
-    level = noise_level(coarse.field, coarse.mask)
+    level = coarse.white
     return Answer(scatterers, problem, small, level, kernel, spread, None, {})
 
 

@@ -21,13 +21,13 @@ from torch import Tensor
 
 from qpi_kernel.errors import QpiError
 from qpi_kernel.extract.all_biases import strongest
-from qpi_kernel.extract.grids import Grid, make_grids, near, noise_level, without
+from qpi_kernel.extract.grids import Grid, make_grids, near, without
 from qpi_kernel.extract.machine import choose_device, gpu_memory
 from qpi_kernel.extract.marks import iter_marks
 from qpi_kernel.extract.misplaced import off_centre, paired, repeated_pair, strong_ones
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.refine import ADD_SHARE, ADD_SIGMA, add_and_drop
-from qpi_kernel.extract.rounds import FOREIGN_SIGMA, State, iter_rounds
+from qpi_kernel.extract.rounds import State, foreign_border, iter_rounds
 from qpi_kernel.extract.sbd import iter_sbd
 from qpi_kernel.extract.settings import ExtractSettings
 from qpi_kernel.extract.validity import DENSEST
@@ -172,15 +172,16 @@ def _tried(
 ) -> Steps[_Trial]:
     start = near(scatterers, grid)
     state = yield from iter_rounds(grid, start, settings, model, True, generator)
-    white = noise_level(grid.field, grid.mask)
-    used = without(grid, state.foreign)
-    problem = used.problem(state.scatterers, settings.background_degree)
+    everywhere, problem = (
+        each.problem(state.scatterers, settings.background_degree)
+        for each in (grid, without(grid, state.foreign))
+    )
     expected = state.shape.on_window(grid.window, 1.0).mean
-    kernels = torch.stack([torch.zeros_like(expected), expected, state.kernel])
-    rest = problem.project(problem.field - problem.forward(kernels)) / white[:, None, None]
+    waves = everywhere.forward(torch.stack([expected, state.kernel]))
+    seen = torch.stack([torch.zeros_like(problem.field), *waves])
+    rest = problem.project(problem.field - seen) / grid.white[:, None, None]
     whole, guessed, fitted = rest.square().sum((-3, -2, -1)).tolist()
-    everywhere = grid.problem(state.scatterers, settings.background_degree)
-    left = _left(everywhere, expected, white)
+    left = _left(everywhere, waves[0], grid.white)
     pixels, count = float(grid.mask.sum()), len(state.scatterers)
     cost = pixels * len(grid.field) * math.log(left) + ADD_SIGMA**2 * min(left, DEAREST) * count
     return _Trial(
@@ -192,15 +193,15 @@ def _tried(
     )
 
 
-def _left(problem: NormalEquations, kernel: Tensor, white: Tensor) -> float:
-    """Return what a kernel leaves of the map, mean square over that of the white noise.
+def _left(problem: NormalEquations, waves: Tensor, white: Tensor) -> float:
+    """Return what waves leave of the map, mean square over that of the white noise.
 
     Pixels that stand out, no part of the model, count no more than the border of what does.
     """
-    rest = problem.project(problem.field - problem.forward(kernel)) / white[:, None, None]
-    seen = rest[:, problem.mask > 0].abs()
-    border = FOREIGN_SIGMA / 0.6745 * seen.median(-1, keepdim=True).values
-    return float(seen.minimum(border).square().mean().clamp(min=1e-6))
+    rest = problem.project(problem.field - waves) / white[:, None, None]
+    border = foreign_border(rest, problem.mask)[:, None]
+    seen = rest[:, problem.mask > 0].abs().minimum(border)
+    return float(seen.square().mean().clamp(min=1e-6))
 
 
 def _suggestions(grid: Grid, trial: _Trial) -> list[Scatterers]:
@@ -219,8 +220,7 @@ def _suggestions(grid: Grid, trial: _Trial) -> list[Scatterers]:
     if len(strong) < (1 - PIECES) * len(found):
         suggestions.append(strong)
     if trial.expected < TRY_MORE:
-        white = noise_level(grid.field, grid.mask)
-        more = add_and_drop(grid, problem, kernel, white, found, MANY_MORE)
+        more = add_and_drop(grid, problem, kernel, grid.white, found, MANY_MORE)
         if len(more) > (1 + ADD_SHARE) * len(found):
             suggestions.append(more)
     return suggestions

@@ -1,6 +1,7 @@
 """From calibrated maps to pixels and back: the measured grid and the model grid of one map."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,11 @@ class Grid:
     mask: Tensor
     pixel: float
     window: int
+
+    @cached_property
+    def white(self) -> Tensor:
+        """White noise per pixel, shape (bias,); see `noise_level`."""
+        return noise_level(self.field, self.mask)
 
     def problem(self, scatterers: Scatterers, background_degree: int) -> NormalEquations:
         """Return the normal equations of this map with these scatterers."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from qpi_kernel.extract import posterior
-from qpi_kernel.extract.grids import Grid, noise_level, without
+from qpi_kernel.extract.grids import Grid, without
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.prior import PriorShape, flat_prior, learned_prior
 from qpi_kernel.extract.refine import add_and_drop, refine
@@ -87,7 +87,7 @@ def iter_rounds(
     generator : torch.Generator
         Of the draws that set the scales.
     """
-    white = noise_level(grid.field, grid.mask)
+    white = grid.white
     noise = white
     # Where nothing moves the second round still has better scales of noise and prior error.
     rounds = BLIND_ROUNDS if blind and settings.refine else KNOWN_ROUNDS
@@ -197,12 +197,17 @@ def _marking(problem: NormalEquations, places: Tensor) -> float:
     return float(((moved * within).sum() / within.sum().clamp(min=1)).sqrt())
 
 
+def foreign_border(rest: Tensor, mask: Tensor) -> Tensor:
+    """Return the size (bias,) beyond which a residual stands out, whatever it is made of."""
+    robust = rest[:, mask > 0].abs().median(-1).values / 0.6745
+    return FOREIGN_SIGMA * robust
+
+
 def _foreign(problem: NormalEquations, kernel: Tensor) -> Tensor:
     """Mark the pixels whose residual stands out of the rest at any bias, with a margin around."""
-    rest = problem.project(problem.field - problem.forward(kernel)).abs()
-    inside = problem.mask > 0
-    robust = rest[:, inside].median(-1).values / 0.6745
-    stands_out = (rest > FOREIGN_SIGMA * robust[:, None, None]).any(0).to(rest.dtype)
+    rest = problem.project(problem.field - problem.forward(kernel))
+    border = foreign_border(rest, problem.mask)[:, None, None]
+    stands_out = (rest.abs() > border).any(0).to(rest.dtype)
     margin = torch.nn.functional.max_pool2d(stands_out[None, None], 5, stride=1, padding=2)[0, 0]
     # A tenth of the map that stands out is no exception any more, but a wrong model.
     return margin if float(margin.mean()) < FOREIGN_SHARE else torch.zeros_like(margin)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from qpi_kernel.convolution import Geometry, activation_spectrum
 from qpi_kernel.errors import QpiError
-from qpi_kernel.extract.grids import Grid, noise_level
+from qpi_kernel.extract.grids import Grid
 from qpi_kernel.extract.misplaced import off_centre
 from qpi_kernel.extract.normal_equations import NormalEquations
 from qpi_kernel.extract.sparse_coding import (
@@ -114,7 +114,7 @@ def iter_sbd(grid: Grid, background_degree: int, generator: torch.Generator) -> 
 
 def _components(grid: Grid) -> Tensor:
     """Return the maps in units of their noise, of many biases the strongest mixtures."""
-    field = grid.field / noise_level(grid.field, grid.mask)[:, None, None]
+    field = grid.field / grid.white[:, None, None]
     if len(field) <= COMPONENTS:
         return field
     flat = field.flatten(1).double()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
-from qpi_kernel.extract.grids import Grid, make_grids, noise_level
+from qpi_kernel.extract.grids import Grid, make_grids
 from qpi_kernel.extract.prior import flat_prior
 from qpi_kernel.extract.rounds import State, fit_kernel, iter_rounds
 from qpi_kernel.extract.settings import ExtractSettings
@@ -76,7 +76,7 @@ def iter_propose(
     while (number := int(species.max()) + 1) < max_species:
         some = Scatterers(scatterers.xy_nm, scatterers.weight, species)
         problem = grid.problem(some, background_degree)
-        noise = noise_level(grid.field, grid.mask)
+        noise = grid.white
         steps = fit_kernel(problem, flat_prior(problem), noise, torch.Generator().manual_seed(0))
         kernel, *_ = yield from scaled(steps, (number - 1) / max_species, number / max_species)
         found = look_around(problem, kernel, noise)

@@ -68,7 +68,9 @@ def test_all_parts_share_what_some_biases_tell(known, monkeypatch):
         parts.residual.values + parts.reconstruction.values, didv.values, atol=1e-4
     )
     assert len(set(parts.numbers["origin_error_nm"])) == 1
-    assert (likeness(parts.kernel, known) > likeness(whole.kernel, known) - 0.03).all()
+    less = likeness(whole.kernel, known) - likeness(parts.kernel, known)
+    assert less.mean() < 0.02
+    assert less.max() < 0.03
 
 
 def test_species_stay_apart_part_by_part(known, monkeypatch):
